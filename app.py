@@ -1,0 +1,266 @@
+"""The wiring: settings in, a Starlette application out."""
+
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from graphql import ExecutionResult
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from models.declare import ABSTRACTS, KINDS
+from models.door import BadJson, decode
+from resolvers import pages
+from resolvers.errors import BadRequest, CallerError, Unavailable
+from resolvers.graph import Context
+from resolvers.rest import HttpError, Rest, error_response, read_body
+from resolvers.store import Store
+from schema.graphql import public_errors, schema
+from tmfgraph.settings import Settings
+
+logger = logging.getLogger("tmfgraph")
+
+GRAPHQL_BODY_AT_MOST = 256 * 1024
+GRAPHQL_RESPONSE = "application/graphql-response+json"
+
+
+def create() -> Starlette:
+    """The application with its settings from the environment: what `uvicorn app:create --factory` runs."""
+    return build(Settings.read())
+
+
+def build(settings: Settings) -> Starlette:
+    """The application. `settings.database_url` names a migrated database."""
+    engine = engine_of(settings)
+
+    def store(request: Request) -> Store:
+        return Store(engine, strict_references=settings.strict_references)
+
+    base_url = settings.url
+    rest = Rest(store, base_url)
+
+    async def graphql(request: Request) -> Response:
+        return await _graphql(request, Context(store(request), base_url))
+
+    async def index(request: Request) -> Response:
+        nodes = [*KINDS.values(), *ABSTRACTS.values()]
+        found = [
+            {
+                "api": home.api.number,
+                "name": home.api.title,
+                "resource": node.name,
+                "href": base_url + home.url,
+            }
+            for node in nodes
+            for home in node.homes
+        ]
+        return JSONResponse(sorted(found, key=lambda entry: (entry["api"], entry["href"])))
+
+    async def ready(request: Request) -> Response:
+        from tmfgraph.migrate import at_head
+
+        try:
+            async with engine.connect() as connection:
+                migrated = await at_head(connection)
+        except Exception as error:  # noqa: BLE001  whatever the reason, the answer is: not ready
+            logger.warning("Not ready: %s", error)
+            return JSONResponse({"status": "unavailable", "reason": "The database is not reachable."}, 503)
+        if not migrated:
+            reason = "The database is not at this version's schema; run `tmfgraph migrate`."
+            return JSONResponse({"status": "unavailable", "reason": reason}, 503)
+        return JSONResponse({"status": "ready"})
+
+    async def live(request: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def home(request: Request) -> Response:
+        return HTMLResponse(pages.index(), headers=pages.HEADERS)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(application: Starlette) -> AsyncIterator[None]:
+        started = time.monotonic()
+        schema()
+        logger.info("The schema of %d kinds is made in %.1f s.", len(KINDS), time.monotonic() - started)
+        yield
+        await engine.dispose()
+
+    application = Starlette(
+        routes=[
+            Route("/", home),
+            Route("/graphql", graphql, methods=["GET", "POST"]),
+            Route("/tmf-api", index),
+            Route("/tmf-api/", index),
+            Route("/tmf-api/{path:path}", _endpoint(rest), methods=METHODS),
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Mount("/static", StaticFiles(directory=pages.static_directory())),
+        ],
+        middleware=[Middleware(OnlyOurHosts, hosts=_our_hosts(settings))],
+        exception_handlers={CallerError: _error, HTTPException: _error, Exception: _error},
+        lifespan=lifespan,
+    )
+    application.router.redirect_slashes = False
+    application.state.engine = engine
+    return application
+
+
+class OnlyOurHosts:
+    """Refuses requests meant for another host: a page elsewhere that points its own name at this server
+    could otherwise read and write with a visitor's browser (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._hosts is not None:
+            request = Request(scope)
+            host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+            if host not in self._hosts:
+                message = (
+                    "This server does not answer for that host; set TMFGRAPH_BASE_URL to the URL it has."
+                )
+                await error_response(request, BadRequest(message))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _our_hosts(settings: Settings) -> frozenset[str] | None:
+    """The hosts to answer for, None for any: where one listens on every address without a base URL."""
+    local = {"localhost", "127.0.0.1", "::1"}
+    if settings.base_url is None and settings.host not in local:
+        return None
+    return frozenset({urlsplit(settings.url).hostname or "", settings.host, *local})
+
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def engine_of(settings: Settings) -> AsyncEngine:
+    """The pool of database connections that one process works with."""
+    if settings.database_url is None:
+        raise ValueError(
+            "The application needs a database: set TMFGRAPH_DATABASE_URL, or use `tmfgraph serve`."
+        )
+    milliseconds = str(int(settings.statement_timeout * 1000))
+    return create_async_engine(
+        make_url(settings.database_url).set(drivername="postgresql+asyncpg"),
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=4,
+        pool_pre_ping=True,
+        connect_args={"timeout": 4, "server_settings": {"statement_timeout": milliseconds}},
+    )
+
+
+def _endpoint(rest: Rest) -> Any:
+    async def endpoint(request: Request) -> Response:
+        return await rest(request)
+
+    return endpoint
+
+
+async def _error(request: Request, error: Exception) -> Response:
+    return error_response(request, error)
+
+
+# ---- GraphQL over HTTP ----------------------------------------------------------------------------
+
+
+async def _graphql(request: Request, context: Context) -> Response:
+    """One operation; in a browser, GraphiQL."""
+    if request.method == "GET" and "query" not in request.query_params:
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(pages.graphiql(), headers=pages.HEADERS)
+        raise BadRequest(
+            "Send a GraphQL operation: POST it as JSON, or GET with ?query=. A browser gets GraphiQL."
+        )
+    query, variables, name = await _operation(request)
+    allowed = {"query"} if request.method == "GET" else {"query", "mutation"}
+    media = GRAPHQL_RESPONSE if GRAPHQL_RESPONSE in request.headers.get("accept", "") else "application/json"
+    result = await execute(query, variables, name, context, allowed)
+    body: dict[str, Any] = {}
+    if result.errors:
+        body["errors"] = public_errors(result)
+    # Without a data entry the request never ran: it was not valid GraphQL.
+    ran = result.data is not None or any(error.path for error in result.errors or ())
+    if ran or not result.errors:
+        body["data"] = result.data
+    unavailable = any(isinstance(e.original_error, Unavailable) for e in result.errors or ())
+    status = 503 if unavailable and result.data is None else 200 if ran or not result.errors else 400
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return Response(_encode(body), status, headers, media)
+
+
+async def _operation(request: Request) -> tuple[str, dict[str, Any] | None, str | None]:
+    if request.method == "GET":
+        data: Any = dict(request.query_params)
+        if "variables" in data:
+            data["variables"] = _decode(data["variables"].encode()) if data["variables"] else None
+    else:
+        given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if given not in ("application/json", "application/graphql-response+json"):
+            raise HttpError(415, "Unsupported media type", "POST an operation as application/json.")
+        data = _decode(await read_body(request, GRAPHQL_BODY_AT_MOST))
+    if not isinstance(data, dict) or not isinstance(data.get("query"), str):
+        raise BadRequest('The body must be a JSON object with the operation\'s text under "query".')
+    variables, name = data.get("variables"), data.get("operationName")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest("variables must be an object.")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest("operationName must be a string.")
+    return data["query"], variables, name
+
+
+def _decode(data: bytes) -> Any:
+    try:
+        return decode(data)
+    except BadJson as error:
+        raise BadRequest(str(error)) from None
+
+
+async def execute(
+    query: str,
+    variables: dict[str, Any] | None,
+    operation_name: str | None,
+    context: Context,
+    allowed: set[str],
+) -> ExecutionResult:
+    """Runs one operation of an allowed type."""
+    from strawberry.types.graphql import OperationType
+
+    types = {OperationType(name) for name in allowed}
+    try:
+        result: Any = await schema().execute(
+            query,
+            variable_values=variables,
+            context_value=context,
+            operation_name=operation_name,
+            allowed_operation_types=types,
+        )
+    except CallerError:
+        raise
+    except Exception as error:
+        if type(error).__name__ == "InvalidOperationTypeError":
+            raise HttpError(
+                405, "Method not allowed", "A GET may only read; POST a mutation.", {"Allow": "POST"}
+            ) from None
+        raise
+    return result
+
+
+def _encode(body: dict[str, Any]) -> bytes:
+    import json
+
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,331 @@
+"""JSON documents checked against declared types: every problem at once, each with its JSON path.
+
+A checked document has its date-times in one canonical form (UTC, "Z", milliseconds, or microseconds
+where the input was finer) and carries the references found in it; all else stays as it came.
+"""
+
+import datetime as dt
+import enum
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.declare import Attribute, Json, Kind, Link, Points, attributes, link_of
+from models.door import MAX_SAFE_INTEGER
+
+INT_MIN, INT_MAX = -(2**31), 2**31 - 1
+ID_PATTERN = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
+
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:\d{3}|\d{5}[1-9])Z", re.ASCII)
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a document."""
+
+    path: str
+    """JSON path from the document's root: `$.note[0].text`."""
+    message: str
+    lenient: bool = False
+    """Whether a lenient load keeps the value all the same."""
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.message}"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A place in the documents of one kind where a reference may stand."""
+
+    path: str
+    """Attribute names from the root, without indexes: `productOrderItem.product`. Values that hold
+    values of their own type repeat the path of the outermost."""
+    link: Link
+
+
+@dataclass(frozen=True)
+class Found:
+    """A reference found in a document."""
+
+    relation: str
+    position: int
+    kinds: tuple[str, ...]
+    """Where the target may be, in the order in which to look; never empty."""
+    id: str
+
+
+@dataclass
+class Checked:
+    """What checking a document gave."""
+
+    problems: list[Problem] = field(default_factory=list)
+    references: list[Found] = field(default_factory=list)
+
+
+def check(kind: Kind, document: dict[str, Any]) -> Checked:
+    """The problems of a document of this kind and the references in it; makes its dates canonical."""
+    result = Checked()
+    shape(kind).check(document, None, _Run(result))
+    return result
+
+
+def relations(kind: Kind) -> tuple[Relation, ...]:
+    """Every place in documents of this kind where a reference to one of our kinds may stand."""
+    return shape(kind).relations
+
+
+def canonical(text: str) -> str | None:
+    """The date-time in canonical form, None where it is not one of RFC 3339 in the years 1 to 9999."""
+    if _CANONICAL.fullmatch(text):
+        try:
+            dt.datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return text
+    match = _RFC3339.fullmatch(text)
+    if not match:
+        return None
+    day, time, fraction, offset = match.groups()
+    fraction = (fraction or ".0")[:7]
+    try:
+        return instant(dt.datetime.fromisoformat(f"{day}T{time}{fraction:0<7}{offset.upper()}"))
+    except (ValueError, OverflowError):
+        return None
+
+
+def instant(moment: dt.datetime) -> str:
+    """A moment as canonical text: `2026-11-24T08:00:00.000Z`."""
+    text = moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    micros = moment.microsecond
+    return f"{text}.{micros:06d}Z" if micros % 1000 else f"{text}.{micros // 1000:03d}Z"
+
+
+def now() -> str:
+    """The present moment as canonical text, to the millisecond."""
+    moment = dt.datetime.now(dt.UTC)
+    return instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
+
+
+# ---- the shape of a kind: its checks, compiled once ---------------------------------------------
+
+
+@dataclass
+class _Run:
+    """State of one check: what it found so far."""
+
+    result: Checked
+    positions: dict[str, int] = field(default_factory=dict)
+
+    def problem(self, path: "_Path", message: str, *, lenient: bool = False) -> None:
+        self.result.problems.append(Problem(_text(path), message, lenient))
+
+    def reference(self, relation: str, kinds: tuple[str, ...], id: str) -> None:
+        position = self.positions.get(relation, 0)
+        self.positions[relation] = position + 1
+        self.result.references.append(Found(relation, position, kinds, id))
+
+
+_Path = tuple["_Path", str | int] | None  # linked, so that a path costs nothing until it is needed
+_Handler = Callable[[Any, _Path, _Run], Any]  # gives the value to keep
+
+
+@dataclass(frozen=True)
+class _Shape:
+    check: _Handler
+    relations: tuple[Relation, ...]
+
+
+@functools.cache
+def shape(kind: Kind) -> _Shape:
+    found: dict[str, Relation] = {}
+    return _Shape(_object(kind.cls, kind.api.number, "", {}, found), tuple(found.values()))
+
+
+def _object(
+    cls: type[Any], api: str, path: str, within: dict[type[Any], _Handler], relations: dict[str, Relation]
+) -> _Handler:
+    """The check of one declared class at one place; `within` holds the classes it is nested in."""
+    if cls in within:
+        return within[cls]
+    handlers: dict[str, _Handler] = {}
+    mandatory: list[tuple[str, bool]] = []
+    top = not path
+
+    def check(value: Any, at: _Path, run: _Run) -> Any:
+        if not isinstance(value, dict):
+            run.problem(at, f"must be an object, not {_name(value)}")
+            return value
+        for key, inner in value.items():
+            handler = handlers.get(key)
+            if handler is not None and inner is not None:
+                kept = handler(inner, (at, key), run)
+                if kept is not inner:
+                    value[key] = kept
+        for key, _ in mandatory:
+            if value.get(key) in (None, "", []):
+                run.problem((at, key), "is mandatory", lenient=not top)
+        if follow is not None:
+            follow(value, run)
+        return value
+
+    nested = {**within, cls: check}
+    for attribute in attributes(cls):
+        handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)
+        if attribute.mandatory_for(api):
+            mandatory.append((attribute.key, top))
+    link = link_of(cls) if path else None
+    follow = _follow(link, path, relations) if link and link.kinds else None
+    return check
+
+
+def _attribute(
+    attribute: Attribute,
+    api: str,
+    path: str,
+    within: dict[type[Any], _Handler],
+    relations: dict[str, Relation],
+) -> _Handler:
+    place = f"{path}.{attribute.key}" if path else attribute.key
+    points = attribute.mark(Points)
+    if attribute.is_value:
+        one = _object(attribute.type, api, place, within, relations)
+    elif points is not None:
+        link = Link(points.kind)
+        relations[place] = Relation(place, link)
+        one = _pointing_scalar(place, link)
+    else:
+        one = _scalar(attribute)
+    return _list(one) if attribute.many else one
+
+
+def _list(one: _Handler) -> _Handler:
+    def check(value: Any, at: _Path, run: _Run) -> Any:
+        if not isinstance(value, list):
+            run.problem(at, f"must be an array, not {_name(value)}")
+            return value
+        for index, inner in enumerate(value):
+            if inner is None:
+                run.problem((at, index), "must not be null")
+                continue
+            kept = one(inner, (at, index), run)
+            if kept is not inner:
+                value[index] = kept
+        return value
+
+    return check
+
+
+def _follow(link: Link, place: str, relations: dict[str, Relation]) -> Callable[[dict[str, Any], _Run], None]:
+    relations[place] = Relation(place, link)
+
+    def follow(value: dict[str, Any], run: _Run) -> None:
+        id = value.get(link.id_key)
+        if isinstance(id, str) and id:
+            kinds = link.targets(value.get(link.type_key))
+            if kinds:
+                run.reference(place, kinds, id)
+
+    return follow
+
+
+def _pointing_scalar(place: str, link: Link) -> _Handler:
+    def check(value: Any, at: _Path, run: _Run) -> Any:
+        if not isinstance(value, str):
+            run.problem(at, f"must be a string, not {_name(value)}")
+        elif value:
+            run.reference(place, link.kinds, value)
+        return value
+
+    return check
+
+
+def _scalar(attribute: Attribute) -> _Handler:
+    type_ = attribute.type
+    if type_ is Json:
+        return lambda value, at, run: value
+    if type_ is dt.datetime:
+        return _date_time
+    if isinstance(type_, type) and issubclass(type_, enum.StrEnum):
+        return _enumeration(type_)
+    return {str: _string, int: _integer, float: _number, bool: _boolean}[type_]
+
+
+def _string(value: Any, at: _Path, run: _Run) -> Any:
+    if not isinstance(value, str):
+        run.problem(at, f"must be a string, not {_name(value)}")
+    return value
+
+
+def _integer(value: Any, at: _Path, run: _Run) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int):
+        run.problem(at, f"must be a whole number, not {_name(value)}")
+    elif not INT_MIN <= value <= INT_MAX:
+        run.problem(at, f"must lie between {INT_MIN} and {INT_MAX}")
+    return value
+
+
+def _number(value: Any, at: _Path, run: _Run) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        run.problem(at, f"must be a number, not {_name(value)}")
+    elif isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER:
+        run.problem(at, "is beyond 2^53, where numbers are no longer exact")
+    return value
+
+
+def _boolean(value: Any, at: _Path, run: _Run) -> Any:
+    if not isinstance(value, bool):
+        run.problem(at, f"must be true or false, not {_name(value)}")
+    return value
+
+
+def _date_time(value: Any, at: _Path, run: _Run) -> Any:
+    if not isinstance(value, str):
+        run.problem(at, f"must be a date-time, not {_name(value)}")
+        return value
+    kept = canonical(value)
+    if kept is None:
+        message = f"must be a date-time with an offset such as 2026-11-24T08:00:00Z, not {_quote(value)}"
+        run.problem(at, message, lenient=True)
+        return value
+    return kept
+
+
+def _enumeration(cls: type[enum.StrEnum]) -> _Handler:
+    """A closed list; blanks around a value do not count, since one official value ends in one."""
+    values = {member.value: member.value for member in cls}
+    trimmed = {member.value.strip(): member.value for member in cls}
+    allowed = ", ".join(member.value.strip() for member in cls)
+
+    def check(value: Any, at: _Path, run: _Run) -> Any:
+        if not isinstance(value, str):
+            run.problem(at, f"must be one of {allowed}, not {_name(value)}")
+            return value
+        kept = values.get(value) or trimmed.get(value)
+        if kept is None:
+            run.problem(at, f"must be one of {allowed}, not {_quote(value)}", lenient=True)
+            return value
+        return kept
+
+    return check
+
+
+def _name(value: Any) -> str:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _quote(value: str) -> str:
+    return f'"{value[:60]}…"' if len(value) > 60 else f'"{value}"'
+
+
+def _text(path: _Path) -> str:
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        steps.append(
+            f"[{step}]" if isinstance(step, int) else f".{step}" if step[:1] != "@" else f"['{step}']"
+        )
+    return "$" + "".join(reversed(steps))

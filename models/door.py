@@ -1,0 +1,105 @@
+"""The one decoder for JSON that comes in, whatever the entrance: REST, GraphQL or a file."""
+
+import json
+from typing import Any
+
+MAX_DEPTH = 32
+MAX_SAFE_INTEGER = 2**53
+
+
+class BadJson(ValueError):
+    """The text is not JSON that we can keep; the message says why."""
+
+
+def decode(data: bytes | str) -> Any:
+    """The value that the JSON text holds.
+
+    Refused with BadJson: what is not UTF-8 or carries a byte order mark, NaN and infinities (written out
+    or by overflow), duplicate names in one object, more than 32 levels, U+0000 and lone surrogates,
+    which the database cannot keep.
+    """
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+    except UnicodeDecodeError as error:
+        raise BadJson(f"The body is not UTF-8 (byte {error.start}).") from None
+    if text.startswith("\ufeff"):
+        raise BadJson("The body starts with a byte order mark; send plain UTF-8.")
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+        )
+    except BadJson:
+        raise
+    except json.JSONDecodeError as error:
+        raise BadJson(
+            f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}."
+        ) from None
+    except RecursionError:
+        raise BadJson(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
+    if "\\u" in text:  # NUL and lone surrogates can only come in as escapes, NUL also raw: JSON forbids that
+        _check_text(value)
+    _check_depth(value, 1)
+    return value
+
+
+def accept(value: Any) -> None:
+    """The rules of `decode` for a value that came in some other way; BadJson where it breaks one."""
+    _check_depth(value, 1)
+    _check_text(value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadJson(f'The name "{twice}" stands twice in one object.')
+    return found
+
+
+def _constant(name: str) -> None:
+    raise BadJson(f"{name} is not a JSON number.")
+
+
+def _int(text: str) -> int:
+    number = int(text) if len(text) <= 20 else 2**64
+    if not -(2**63) <= number < 2**63:
+        raise BadJson(f"The whole number {text[:40]} is too large.")
+    return number
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise BadJson(f"The number {text[:40]} is too large.")
+    return number
+
+
+def _check_text(value: Any) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise BadJson("A text holds the character U+0000, which cannot be stored.")
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise BadJson("A text holds half of a surrogate pair, which cannot be stored.") from None
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _check_text(name)
+            _check_text(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_text(inner)
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise BadJson(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    if isinstance(value, dict):
+        for inner in value.values():
+            if isinstance(inner, (dict, list)):
+                _check_depth(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, (dict, list)):
+                _check_depth(inner, depth + 1)

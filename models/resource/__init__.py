@@ -1,0 +1,1 @@
+"""The resource domain: what the network is made of, and the orders that change it."""

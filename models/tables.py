@@ -1,0 +1,120 @@
+"""The tables: one for each kind, and those of references and events. Metadata for Alembic.
+
+A kind's table is narrow: a derived key, the id, a typed column for each scalar, and the document as
+REST serves it (without id and href), which PostgreSQL keeps out of line so that the other columns
+stay cheap to read.
+"""
+
+import datetime as dt
+import functools
+import re
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+import models  # noqa: F401  (declares every kind)
+from models.declare import KINDS, Attribute, Kind
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    }
+)
+
+# Byte order, the same on every engine: fast to compare and stable for paging.
+Text = sa.Text(collation="C")
+
+_NAMESPACE = uuid.UUID("5f0c1f6e-2f0e-5a55-9d3a-6f1f0c5b7a10")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def key_of(kind: str, id: str) -> uuid.UUID:
+    """The key of an entity, held or not: its id where that is a UUID, else derived from kind and id."""
+    return uuid.UUID(id) if _UUID.fullmatch(id) else uuid.uuid5(_NAMESPACE, f"{kind}:{id}")
+
+
+def table_name(kind: Kind) -> str:
+    """`ProductOrder` -> `product_order`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.name).lower()
+
+
+@functools.cache
+def table(kind: Kind) -> sa.Table:
+    """The table of a kind."""
+    return sa.Table(
+        table_name(kind),
+        metadata,
+        sa.Column("key", sa.Uuid, primary_key=True),
+        sa.Column("id", Text, nullable=False, unique=True),
+        *(sa.Column(a.name, _column_type(a), comment=a.doc) for a in kind.scalars),
+        sa.Column("revision", sa.BigInteger, nullable=False, comment="Counts the writes; the ETag."),
+        sa.Column("document", sa.Text, nullable=False, comment="As REST serves it, without id and href."),
+        *(sa.Index(None, kind_state) for kind_state in _indexed(kind)),
+        comment=kind.doc,
+    )
+
+
+def _indexed(kind: Kind) -> tuple[str, ...]:
+    """Columns that people filter and sort by all day: where it stands in its life, and since when."""
+    names = {a.key: a.name for a in kind.scalars}
+    dates = (a.name for a in kind.scalars if a.type is dt.datetime and a.server_set)
+    state = (names[kind.state],) if kind.state in names else ()
+    return (*state, *dates)
+
+
+def _column_type(attribute: Attribute) -> Any:
+    scalars: dict[Any, Any] = {int: sa.Integer, float: sa.Double, bool: sa.Boolean}
+    return scalars.get(attribute.type, Text)
+
+
+# One row for every reference in a document, however deeply nested, written with the document.
+reference = sa.Table(
+    "reference",
+    metadata,
+    sa.Column("source_key", sa.Uuid, nullable=False),
+    sa.Column("source_kind", Text, nullable=False),
+    sa.Column("relation", Text, nullable=False, comment="Where it stands: productOrderItem.product."),
+    sa.Column("position", sa.Integer, nullable=False, comment="Counts the references of one relation."),
+    sa.Column("rank", sa.SmallInteger, nullable=False, comment="0: the kind to look in first."),
+    sa.Column("target_key", sa.Uuid, nullable=False),
+    sa.Column("target_kind", Text, nullable=False),
+    sa.Column("target_id", Text, nullable=False),
+    sa.PrimaryKeyConstraint("source_key", "source_kind", "relation", "position", "rank"),
+    sa.Index("reference_target", "target_key", "target_kind", "source_kind", "relation"),
+    comment="Links between entities, readable both ways.",
+)
+
+# The outbox, written in the transaction of the change it tells of; also the history of each entity.
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("entity_key", sa.Uuid, nullable=False),
+    sa.Column("entity_kind", Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False, comment="The entity's revision after the change."),
+    sa.Column("id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("entity_id", Text, nullable=False),
+    sa.Column("type", Text, nullable=False, comment="TMF's name: ProductOrderStateChangeEvent."),
+    sa.Column("time", Text, nullable=False),
+    sa.Column("actor", Text, nullable=False, comment="Who asked for the change."),
+    sa.Column("state_before", Text),
+    sa.Column("state_after", Text),
+    sa.Column("document", sa.Text, nullable=False, comment="The entity after the change; deleted: before."),
+    sa.PrimaryKeyConstraint("entity_key", "entity_kind", "revision"),
+    sa.Index("event_time", "time"),
+    comment="What happened, in the order in which it happened to each entity.",
+)
+
+for _kind in KINDS.values():
+    table(_kind)
+
+
+def new_id() -> uuid.UUID:
+    """A new UUID of version 7 (RFC 9562): sorted by time, so that indexes grow at their end."""
+    milliseconds = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+    bits = (milliseconds << 80) | (uuid.uuid4().int & ((1 << 80) - 1))
+    bits = (bits & ~(0xF << 76)) | (0x7 << 76)
+    return uuid.UUID(int=(bits & ~(0x3 << 62)) | (0x2 << 62))

@@ -1,0 +1,1 @@
+"""What we do: reading, writing and answering."""

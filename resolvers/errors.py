@@ -1,0 +1,93 @@
+"""The errors that reach a caller: each knows its HTTP status and its code, and says what to do."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from models.codec import Problem
+
+
+class CallerError(Exception):
+    """A request that cannot be carried out, in words for the one who sent it."""
+
+    status = 400
+    code = "BAD_REQUEST"
+    reason = "The request cannot be understood"
+
+    def details(self) -> dict[str, Any]:
+        """What a program can use beyond the message; goes into `extensions` of a GraphQL error."""
+        return {}
+
+
+class BadRequest(CallerError):
+    """Something in the request is wrong."""
+
+
+class Invalid(CallerError):
+    """A document that breaks the rules of its kind, with every problem at once."""
+
+    code = "VALIDATION_FAILED"
+    reason = "The document is not valid"
+
+    def __init__(self, kind: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{kind}: " + "; ".join(str(problem) for problem in self.problems))
+
+    def details(self) -> dict[str, Any]:
+        return {"problems": [{"path": p.path, "message": p.message} for p in self.problems]}
+
+
+class NotFound(CallerError):
+    """There is no such thing."""
+
+    status = 404
+    code = "NOT_FOUND"
+    reason = "Not found"
+
+
+class Conflict(CallerError):
+    """The request does not fit the present state of things."""
+
+    status = 409
+    code = "CONFLICT"
+    reason = "Conflict with the present state"
+
+
+class IllegalMove(Conflict):
+    """A change of state that the kind's life does not allow."""
+
+    code = "ILLEGAL_STATE_CHANGE"
+    reason = "Illegal change of state"
+
+    def __init__(self, kind: str, id: str, old: str, new: str, allowed: Sequence[str]) -> None:
+        self._details = {"from": old, "to": new, "allowed": list(allowed)}
+        onwards = f"from there it can go to {', '.join(allowed)}" if allowed else "that state is final"
+        super().__init__(f"{kind} {id} cannot go from {old} to {new}: {onwards}.")
+
+    def details(self) -> dict[str, Any]:
+        return self._details
+
+
+class StillReferred(Conflict):
+    """A delete that would leave others pointing to nothing."""
+
+    code = "STILL_REFERRED_TO"
+    reason = "Others refer to it"
+
+    def __init__(self, kind: str, id: str, referrers: Sequence[tuple[str, str, str]], more: bool) -> None:
+        self._details = {"referrers": [{"type": k, "id": i, "attribute": r} for k, i, r in referrers]}
+        listed = ", ".join(f"{k} {i} ({r})" for k, i, r in referrers)
+        super().__init__(
+            f"{kind} {id} is referred to by {listed}{' and more' if more else ''}; "
+            "remove these references first, or ask to delete it all the same with force=true."
+        )
+
+    def details(self) -> dict[str, Any]:
+        return self._details
+
+
+class Unavailable(CallerError):
+    """The database cannot answer now; the same request may succeed later."""
+
+    status = 503
+    code = "UNAVAILABLE"
+    reason = "Temporarily unavailable"

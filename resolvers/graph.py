@@ -1,0 +1,347 @@
+"""What GraphQL fields do: attributes, references, ways back, lists and mutations, for every kind alike."""
+
+import enum
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+
+from models import door
+from models.declare import KINDS, Abstract, Attribute, Kind, Link, attributes
+from models.door import BadJson
+from models.tables import key_of
+from resolvers.errors import BadRequest
+from resolvers.filters import All, AnyOf, Compare, Condition, Not, Order, Refers, cursor, read_cursor
+from resolvers.loaders import Loaders
+from resolvers.store import Page, Row, Store
+from schema.types import NODES_AT_MOST, NODES_BY_DEFAULT, Way
+
+Resolver = Callable[..., Any]
+
+
+@dataclass
+class Context:
+    """What one request's resolvers work with."""
+
+    store: Store
+    base_url: str
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.store)
+
+
+# ---- attributes ---------------------------------------------------------------------------------
+
+
+def reader(attribute: Attribute) -> Resolver:
+    """Reads one attribute off a Row or a nested object."""
+    key = attribute.key
+    if attribute.many:
+        return lambda source, info: source.get(key) or []
+    return lambda source, info: source.get(key)
+
+
+def href(source: Row, info: GraphQLResolveInfo) -> str:
+    return f"{info.context.base_url}{source.kind.homes[0].url}/{source.id}"
+
+
+def extension(cls: type[Any]) -> Resolver:
+    """The attributes of an object that its class does not declare, null where there are none."""
+    declared = {attribute.key for attribute in attributes(cls)}
+
+    def read(source: Any, info: GraphQLResolveInfo) -> Any:
+        body = source.body if isinstance(source, Row) else source
+        return {key: value for key, value in body.items() if key not in declared} or None
+
+    return read
+
+
+# ---- links --------------------------------------------------------------------------------------
+
+
+def target(link: Link) -> Resolver:
+    """The entity that a reference points to, null where it is not held here."""
+
+    def read(source: dict[str, Any], info: GraphQLResolveInfo) -> Any:
+        id = source.get(link.id_key)
+        names = link.targets(source.get(link.type_key)) if isinstance(id, str) and id else ()
+        return _first_held(info.context.loaders, names, str(id))
+
+    return read
+
+
+def pointed(attribute: Attribute, kind_name: str) -> Resolver:
+    """The entity whose id a scalar attribute holds."""
+
+    def read(source: Any, info: GraphQLResolveInfo) -> Any:
+        id = source.get(attribute.key)
+        return _first_held(info.context.loaders, (kind_name,) if isinstance(id, str) and id else (), str(id))
+
+    return read
+
+
+def _first_held(loaders: Loaders, names: Sequence[str], id: str) -> Awaitable[Row | None] | None:
+    futures = [loaders.by_key(KINDS[name]).load(key_of(name, id)) for name in names]
+    if len(futures) < 2:
+        return futures[0] if futures else None
+
+    async def first() -> Row | None:
+        rows = [await future for future in futures]
+        return next((row for row in rows if row is not None), None)
+
+    return first()
+
+
+# ---- lists --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Connection:
+    """A page of a list, as the connection types read it."""
+
+    rows: list[Row]
+    page: Page
+    more: bool
+    total: Callable[[], Awaitable[int]]
+
+
+def way_back(way: Way) -> Resolver:
+    """The entities that refer to this one."""
+
+    def read(source: Row, info: GraphQLResolveInfo, via: Any = None, **arguments: Any) -> Any:
+        relations = (
+            tuple(sorted({v.value if isinstance(v, enum.Enum) else v for v in via})) if via else way.relations
+        )
+        page = _page(way.kind, arguments)
+        loaders: Loaders = info.context.loaders
+        found = loaders.pointing_at(way.kind, way.target, relations, _with_one_more(page)).load(source.key)
+
+        def total() -> Awaitable[int]:
+            return loaders.count_pointing_at(way.kind, way.target, relations, page.condition).load(source.key)
+
+        return _connection(found, page, total)
+
+    return read
+
+
+def listing(node: Kind | Abstract) -> Resolver:
+    """The list of all entities of a kind, or of the kinds behind an abstract type."""
+
+    def read(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        kinds = [node] if isinstance(node, Kind) else node.kinds
+        page = _page(node, arguments)
+        store: Store = info.context.store
+
+        def total() -> Awaitable[int]:
+            return store.count(kinds, page.condition)
+
+        return _connection(store.search(kinds, _with_one_more(page)), page, total)
+
+    return read
+
+
+async def _connection(
+    rows: Awaitable[list[Row]], page: Page, total: Callable[[], Awaitable[int]]
+) -> Connection:
+    found = await rows
+    limit = page.limit or 0
+    more = len(found) > limit
+    kept = (found[-limit:] if page.backwards else found[:limit]) if limit else []
+    return Connection(kept, page, more, total)
+
+
+CONNECTION: dict[str, Resolver] = {
+    "nodes": lambda source, info: source.rows,
+    "edges": lambda source, info: source.rows,
+    "pageInfo": lambda source, info: source,
+    "totalCount": lambda source, info: source.total(),
+}
+EDGE: dict[str, Resolver] = {
+    "node": lambda source, info: source,
+    "cursor": lambda source, info: cursor(source.place),
+}
+PAGE_INFO: dict[str, Resolver] = {
+    "hasNextPage": lambda source, info: (
+        source.page.before is not None if source.page.backwards else source.more
+    ),
+    "hasPreviousPage": lambda source, info: (
+        source.more if source.page.backwards else source.page.after is not None
+    ),
+    "startCursor": lambda source, info: cursor(source.rows[0].place) if source.rows else None,
+    "endCursor": lambda source, info: cursor(source.rows[-1].place) if source.rows else None,
+}
+
+
+def _with_one_more(page: Page) -> Page:
+    """One row beyond the page tells whether there are more."""
+    return Page(page.condition, page.order, (page.limit or 0) + 1, 0, page.after, page.before, page.backwards)
+
+
+def _page(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
+    first, last = arguments.get("first"), arguments.get("last")
+    for name, number in (("first", first), ("last", last)):
+        if number is not None and not 0 <= number <= NODES_AT_MOST:
+            raise BadRequest(f"{name} must lie between 0 and {NODES_AT_MOST}, not {number}.")
+    if first is not None and last is not None:
+        raise BadRequest("Ask for the first or for the last, not for both.")
+    by_name = {attribute.graphql_name: attribute for attribute in node.attributes}
+    order = tuple(
+        Order(by_name[name], direction.value == "DESC")
+        for key in arguments.get("orderBy") or ()
+        for name, direction in key.items()
+    )
+    length = len(order) + 1
+    after, before = arguments.get("after"), arguments.get("before")
+    limit = last if last is not None else first if first is not None else NODES_BY_DEFAULT
+    return Page(
+        condition=_condition(by_name, arguments.get("where") or {}),
+        order=order,
+        limit=limit,
+        after=tuple(read_cursor(after, length)) if after is not None else None,
+        before=tuple(read_cursor(before, length)) if before is not None else None,
+        backwards=last is not None,
+    )
+
+
+def _condition(by_name: dict[str, Attribute], where: dict[str, Any]) -> Condition:
+    parts: list[Condition] = []
+    for name, value in where.items():
+        if value is None:
+            continue
+        if name == "and":
+            parts.append(All(tuple(_condition(by_name, part) for part in value)))
+        elif name == "or":
+            parts.append(AnyOf(tuple(_condition(by_name, part) for part in value)))
+        elif name == "not":
+            parts.append(Not(_condition(by_name, value)))
+        elif name in by_name and by_name[name].is_scalar:
+            for operator, operand in value.items():
+                if operand is None and operator not in ("eq", "ne"):
+                    raise BadRequest(
+                        f"{name}.{operator} needs a value; to find those without one use isNull."
+                    )
+                parts.append(Compare(by_name[name], operator, _plain(operand)))
+        else:
+            parts.extend(_refers(name, value.get("id") or {}))
+    return All(tuple(parts))
+
+
+def _refers(name: str, comparison: dict[str, Any]) -> list[Condition]:
+    found: list[Condition] = []
+    for operator, operand in comparison.items():
+        ids = tuple(operand) if operator == "in" else (operand,)
+        if operand is None or None in ids:
+            raise BadRequest(f"{name}.id.{operator} needs an id.")
+        found.append(Not(Refers(name, ids)) if operator == "ne" else Refers(name, ids))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    return tuple(_plain(inner) for inner in value) if isinstance(value, list) else value
+
+
+# ---- one entity ---------------------------------------------------------------------------------
+
+
+def single(node: Kind | Abstract) -> Resolver:
+    """The entity with an id, null where there is none."""
+    names = (node.name,) if isinstance(node, Kind) else tuple(kind.name for kind in node.kinds)
+    return lambda source, info, id: _first_held(info.context.loaders, names, id)
+
+
+async def node(source: Any, info: GraphQLResolveInfo, id: str) -> Row | None:
+    """The entity with an id, of whatever kind; `Customer:42` says which where several kinds hold it."""
+    name, colon, rest = id.partition(":")
+    if colon and name in KINDS:
+        key = key_of(name, rest)
+        return await info.context.loaders.by_key(KINDS[name]).load(key)
+    rows = await info.context.store.anywhere(id)
+    if len(rows) > 1:
+        names = " or ".join(f'"{row.kind.name}:{id}"' for row in rows)
+        raise BadRequest(f"Several kinds hold the id {id}: ask for {names}.")
+    return rows[0] if rows else None
+
+
+async def _history(source: Row, info: GraphQLResolveInfo) -> Any:
+    return await info.context.loaders.history(source.kind).load(source.key)
+
+
+history: Resolver = _history
+EVENT = {
+    "id": "id",
+    "type": "type",
+    "time": "time",
+    "actor": "actor",
+    "revision": "revision",
+    "stateBefore": "state_before",
+    "stateAfter": "state_after",
+}
+
+
+# ---- mutations ----------------------------------------------------------------------------------
+
+
+def create(kind: Kind) -> Resolver:
+    async def run(source: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> Row:
+        return await info.context.store.create(kind, _document(kind.cls, input, keep_null=False))
+
+    return run
+
+
+def update(kind: Kind) -> Resolver:
+    async def run(source: Any, info: GraphQLResolveInfo, id: str, input: dict[str, Any]) -> Row:
+        return await info.context.store.patch(kind, id, _document(kind.cls, input, keep_null=True))
+
+    return run
+
+
+def delete(kind: Kind) -> Resolver:
+    async def run(source: Any, info: GraphQLResolveInfo, id: str, force: bool = False) -> Row:
+        return await info.context.store.delete(kind, id, force=force)
+
+    return run
+
+
+def _document(cls: type[Any], data: dict[str, Any], *, keep_null: bool) -> dict[str, Any]:
+    """A TMF document from a coerced GraphQL input: TMF's names, extension attributes in their place."""
+    document = _renamed(cls, data, keep_null)
+    try:
+        door.accept(document)
+    except BadJson as error:
+        raise BadRequest(str(error)) from None
+    return document
+
+
+def _renamed(cls: type[Any], data: dict[str, Any], keep_null: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for attribute in attributes(cls):
+        if attribute.graphql_name in data:
+            value = data[attribute.graphql_name]
+            if value is not None:
+                document[attribute.key] = _renamed_value(attribute, value, keep_null)
+            elif keep_null:
+                document[attribute.key] = None
+    extra = data.get("extension")
+    if extra is not None:
+        if not isinstance(extra, dict):
+            raise BadRequest("extension must be an object: attribute names with their values.")
+        taken = {attribute.key for attribute in attributes(cls)}.intersection(extra)
+        if taken:
+            raise BadRequest(f"extension cannot hold {', '.join(sorted(taken))}: {cls.__name__} declares it.")
+        document.update(extra)
+    return document
+
+
+def _renamed_value(attribute: Attribute, value: Any, keep_null: bool) -> Any:
+    if attribute.many:
+        return [_renamed_one(attribute, inner, keep_null) for inner in value]
+    return _renamed_one(attribute, value, keep_null)
+
+
+def _renamed_one(attribute: Attribute, value: Any, keep_null: bool) -> Any:
+    if attribute.is_value:
+        return _renamed(attribute.type, value, keep_null)
+    return value.value if isinstance(value, enum.Enum) else value

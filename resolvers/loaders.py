@@ -1,0 +1,53 @@
+"""Every dataloader of the project: made on first use, living for one request."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any
+
+from aiodataloader import DataLoader
+
+from models.declare import Kind
+from resolvers.filters import Condition
+from resolvers.store import Page, Row, Store
+
+
+class Loaders:
+    """Batches what one request asks of the store: one statement for all keys that are asked for at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._made: dict[Hashable, DataLoader[uuid.UUID, Any]] = {}
+
+    def by_key(self, kind: Kind) -> "DataLoader[uuid.UUID, Row | None]":
+        return self._loader(("by_key", kind), lambda keys: self._store.by_key(kind, keys))
+
+    def pointing_at(
+        self, kind: Kind, target: Kind, relations: tuple[str, ...], page: Page
+    ) -> "DataLoader[uuid.UUID, list[Row]]":
+        return self._loader(
+            ("pointing_at", kind, target, relations, page),
+            lambda keys: self._store.pointing_at(kind, target, relations, keys, page),
+        )
+
+    def count_pointing_at(
+        self, kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition
+    ) -> "DataLoader[uuid.UUID, int]":
+        return self._loader(
+            ("count_pointing_at", kind, target, relations, condition),
+            lambda keys: self._store.count_pointing_at(kind, target, relations, keys, condition),
+        )
+
+    def history(self, kind: Kind) -> "DataLoader[uuid.UUID, list[Mapping[str, Any]]]":
+        return self._loader(("history", kind), lambda keys: self._store.history(kind, keys))
+
+    def _loader(
+        self, name: Hashable, read: Callable[[list[uuid.UUID]], Awaitable[Mapping[uuid.UUID, Any]]]
+    ) -> DataLoader[uuid.UUID, Any]:
+        if name not in self._made:
+
+            async def batch(keys: list[uuid.UUID]) -> list[Any]:
+                found = await read(keys)
+                return [found.get(key) for key in keys]
+
+            self._made[name] = DataLoader(batch)
+        return self._made[name]

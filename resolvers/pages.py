@@ -1,0 +1,224 @@
+"""The pages for people: what is here, and GraphiQL. Nothing on them is fetched from another host."""
+
+import functools
+import html
+import importlib.util
+import json
+from pathlib import Path
+
+from models.declare import ABSTRACTS, DOMAINS, KINDS, Abstract, Kind
+from models.declare import description as described
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self' data:; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+CHAIN = """# From customers over their orders to the network behind them: one request.
+{
+  customers(first: 3) {
+    nodes {
+      name
+      productOrders(first: 5) {
+        totalCount
+        nodes {
+          id
+          state
+          serviceOrders {
+            nodes {
+              id
+              state
+              resourceOrders {
+                nodes {
+                  id
+                  state
+                  orderItem {
+                    resource {
+                      target { id name operationalState }
+                    }
+                  }
+                }
+              }
+            }
+          }
+          productOrderItem {
+            product {
+              target {
+                realizingService {
+                  target {
+                    supportingResource {
+                      target { name }
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
+WAY_BACK = """# Who is hit when a port fails: from resources up to the customers that stand on them.
+{
+  resources(first: 3, where: { category: { eq: "accessPort" } }) {
+    nodes {
+      name
+      operationalState
+      services {
+        totalCount
+        nodes {
+          name
+          state
+          products {
+            nodes {
+              name
+              relatedParty { role target { __typename ... on Customer { id name } } }
+              productOrders { nodes { id state orderDate } }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
+WORK = """# Orders that wait for somebody, the latest first, with how they got there.
+{
+  productOrders(
+    where: { state: { in: [acknowledged, inProgress, held, pending] } }
+    orderBy: [{ orderDate: DESC }]
+    first: 10
+  ) {
+    totalCount
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      id
+      state
+      orderDate
+      category
+      relatedParty { role name }
+      history { time type stateBefore stateAfter actor }
+    }
+  }
+}
+"""
+
+WRITE = """# Create a customer. Then find it with the query below (pick it in the menu of the run button).
+mutation NewPerson {
+  createIndividual(input: { givenName: "Ada", familyName: "Byron" }) {
+    id
+    href
+    status
+  }
+}
+
+query People {
+  individuals(where: { familyName: { eq: "Byron" } }) {
+    totalCount
+    nodes { id givenName familyName status history { time type actor } }
+  }
+}
+"""
+
+EXAMPLES = (CHAIN, WAY_BACK, WORK, WRITE)
+
+
+def static_directory() -> Path:
+    """Where GraphiQL's files lie: in the installed asset package, found without importing it."""
+    spec = importlib.util.find_spec("graphene_django_graphiql_static")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("The package graphene-django-graphiql-static is missing: install tmfgraph again.")
+    return Path(spec.submodule_search_locations[0]) / "static" / "graphene_django_graphiql_static"
+
+
+@functools.cache
+def graphiql() -> str:
+    """GraphiQL with the example queries in its tabs."""
+    tabs = json.dumps([{"query": query} for query in EXAMPLES]).replace("</", "<\\/")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <title>tmfgraph: GraphiQL</title>
+  <link rel="icon" href="data:,">
+  <link rel="stylesheet" href="/static/graphiql.min.css">
+  <style>html, body, #graphiql {{ height: 100%; margin: 0; width: 100%; overflow: hidden; }}</style>
+</head>
+<body>
+  <div id="graphiql">Loading the query editor…</div>
+  <script src="/static/react.production.min.js"></script>
+  <script src="/static/react-dom.production.min.js"></script>
+  <script src="/static/graphiql.min.js"></script>
+  <script>
+    ReactDOM.createRoot(document.getElementById("graphiql")).render(
+      React.createElement(GraphiQL, {{
+        fetcher: GraphiQL.createFetcher({{ url: "/graphql" }}),
+        defaultTabs: {tabs},
+        defaultEditorToolsVisibility: true,
+        shouldPersistHeaders: true
+      }})
+    );
+  </script>
+</body>
+</html>
+"""
+
+
+@functools.cache
+def index() -> str:
+    """What this server offers, with links."""
+    nodes: list[Kind | Abstract] = [*KINDS.values(), *ABSTRACTS.values()]
+    sections = []
+    for domain in DOMAINS:
+        rows = [_row(node) for node in nodes if node.homes[0].api.domain == domain]
+        if rows:
+            sections.append(f"<h2>{domain.title()}</h2><table>{''.join(rows)}</table>")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>tmfgraph</title>
+  <link rel="icon" href="data:,">
+  <style>
+    body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+           color: #1b2330; background: #fff; }}
+    h1 {{ margin-bottom: 0; }}
+    h2 {{ margin: 2rem 0 .5rem; font-size: 1.1rem; }}
+    a {{ color: #0b57a4; }}
+    .doors a {{ display: inline-block; margin: .3rem .6rem .3rem 0; padding: .5rem 1rem; border-radius: .4rem;
+               background: #0b57a4; color: #fff; text-decoration: none; }}
+    table {{ border-collapse: collapse; width: 100%; }}
+    td {{ border-top: 1px solid #dde3ea; padding: .4rem .8rem .4rem 0; vertical-align: top; }}
+    td:first-child {{ width: 13rem; font-weight: 600; }}
+    code {{ font-size: .9rem; }}
+    .api {{ color: #5a6675; font-weight: 400; }}
+  </style>
+</head>
+<body>
+  <h1>tmfgraph</h1>
+  <p>One typed graph over TM Forum resources: ask across orders, services and resources in one query, or call
+     the TMF paths you know.</p>
+  <p class="doors"><a href="/graphql">GraphiQL: ask the graph</a> <a href="/tmf-api">TMF paths as JSON</a>
+     <a href="/health/ready">Health</a></p>
+  {"".join(sections)}
+</body>
+</html>
+"""
+
+
+def _row(node: Kind | Abstract) -> str:
+    links = "<br>".join(
+        f'<a href="{home.url}"><code>{html.escape(home.url)}</code></a>' for home in node.homes
+    )
+    doc = html.escape(described(node.cls))
+    api = html.escape(node.homes[0].api.number)
+    return f'<tr><td>{node.name} <span class="api">{api}</span></td><td>{doc}<br>{links}</td></tr>'

@@ -1,0 +1,1 @@
+"""What we offer: the GraphQL schema, derived from the declarations."""

@@ -1,0 +1,180 @@
+"""The GraphQL schema, assembled by one loop over the declared kinds.
+
+Strawberry makes the schema: types, inputs, SDL, introspection, validation. Its fields are then given
+plain resolvers, which work on stored documents as they are (a Row, and nested dicts) instead of on
+instances of Strawberry classes: no object is built for what is only passed on.
+"""
+
+import datetime as dt
+import functools
+import logging
+from typing import Any, Optional
+
+import strawberry
+from graphql import ExecutionResult, GraphQLError, GraphQLInterfaceType, GraphQLObjectType, GraphQLUnionType
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+
+import models  # noqa: F401  (declares every kind)
+from models.declare import ABSTRACTS, KINDS, VALUES, Kind, Points, attributes, link_of
+from resolvers import graph
+from resolvers.errors import CallerError
+from schema.inputs import Inputs
+from schema.types import DateTime, Types, argument, field, make, ways_back
+
+logger = logging.getLogger("tmfgraph.graphql")
+
+PLANS_KEPT = 1000
+
+
+class Schema(strawberry.Schema):
+    """A schema whose errors say what happened to callers, and nothing of what goes on inside."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        for error in errors:
+            if error.original_error is not None and not isinstance(error.original_error, CallerError):
+                logger.error("Unexpected error at %s", error.path, exc_info=error.original_error)
+
+
+def public_errors(result: ExecutionResult) -> list[dict[str, Any]]:
+    """The errors of a result with a code each; unexpected ones without their words."""
+    return [_public(error) for error in result.errors or ()]
+
+
+def _public(error: GraphQLError) -> dict[str, Any]:
+    cause = error.original_error
+    found: dict[str, Any] = dict(error.formatted)
+    if isinstance(cause, CallerError):
+        found["extensions"] = {"code": cause.code, **cause.details()}
+    elif cause is None or isinstance(cause, GraphQLError):
+        code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_VALUE"
+        found["extensions"] = {"code": code, **(error.extensions or {})}
+    else:
+        found["message"] = "Something went wrong inside the server; its log says what."
+        found["extensions"] = {"code": "INTERNAL_SERVER_ERROR"}
+    return found
+
+
+@functools.cache
+def schema() -> Schema:
+    """The schema of the whole graph; made once per process."""
+    types = Types()
+    inputs = Inputs(types)
+    types.complete(inputs.list_arguments)
+    made = Schema(
+        query=_query(types, inputs),
+        mutation=_mutation(types, inputs),
+        types=list(types.kinds.values()),
+        config=StrawberryConfig(scalar_map={dt.datetime: DateTime}),
+        extensions=[lambda: ParserCache(maxsize=PLANS_KEPT), lambda: ValidationCache(maxsize=PLANS_KEPT)],
+    )
+    _attach(made)
+    return made
+
+
+def sdl() -> str:
+    """The schema in GraphQL's schema definition language."""
+    return schema().as_str() + "\n"
+
+
+def _id(name: str) -> Any:
+    return argument("id", strawberry.ID, f"Identifier of the {name}.")
+
+
+def _query(types: Types, inputs: Inputs) -> Any:
+    fields: dict[str, tuple[Any, Any]] = {
+        "node": (
+            Optional[types.entity],
+            field(
+                "The entity with this id, of whatever kind; null where there is none. "
+                "Where several kinds hold the id, say which: `Customer:42`.",
+                "node",
+                [
+                    argument(
+                        "id", strawberry.ID, "Identifier, alone or behind the name of a kind and a colon."
+                    )
+                ],
+            ),
+        )
+    }
+    for node in (*KINDS.values(), *ABSTRACTS.values()):
+        one = types.kinds[node.name] if isinstance(node, Kind) else types.abstracts[node.name]
+        doc = f"The {node.name} with this id, null where there is none."
+        fields[node.singular] = (Optional[one], field(doc, node.singular, [_id(node.name)]))
+        doc = f"All {node.plural}, page by page."
+        fields[node.plural] = (
+            types.connections[node.name],
+            field(doc, node.plural, inputs.list_arguments(node)),
+        )
+    return make("Query", "What can be read.", fields)
+
+
+def _mutation(types: Types, inputs: Inputs) -> Any:
+    fields: dict[str, tuple[Any, Any]] = {}
+    for kind in KINDS.values():
+        one = types.kinds[kind.name]
+        data = argument("input", inputs.create[kind.name], f"The new {kind.name}.")
+        fields[f"create{kind.name}"] = (one, field(f"Creates a {kind.name}.", f"create{kind.name}", [data]))
+        data = argument("input", inputs.update[kind.name], "What changes.")
+        fields[f"update{kind.name}"] = (
+            one,
+            field(f"Changes a {kind.name}.", f"update{kind.name}", [_id(kind.name), data]),
+        )
+        force = argument("force", bool, "Delete it even where others refer to it.", default=False)
+        fields[f"delete{kind.name}"] = (
+            one,
+            field(
+                f"Deletes a {kind.name} and gives what it was.", f"delete{kind.name}", [_id(kind.name), force]
+            ),
+        )
+    return make("Mutation", "What can be written.", fields)
+
+
+def _attach(made: Schema) -> None:
+    """Gives every field its resolver; a field without one is a mistake."""
+    core = made._schema
+    for found in core.type_map.values():
+        if isinstance(found, (GraphQLInterfaceType, GraphQLUnionType)) and not found.name.startswith("__"):
+            found.resolve_type = lambda row, info, type_: row.kind.name
+        if isinstance(found, GraphQLObjectType):
+            found.is_type_of = None
+    for kind in KINDS.values():
+        resolvers = {a.graphql_name: graph.reader(a) for a in kind.attributes}
+        resolvers |= {"href": graph.href, "extension": graph.extension(kind.cls), "history": graph.history}
+        for attribute in kind.attributes:
+            points = attribute.mark(Points)
+            if points:
+                resolvers[points.field] = graph.pointed(attribute, points.kind)
+        resolvers |= {way.name: graph.way_back(way) for way in ways_back(kind)}
+        _resolve(core, kind.name, resolvers)
+    for cls in VALUES:
+        resolvers = {a.graphql_name: graph.reader(a) for a in attributes(cls)}
+        resolvers["extension"] = graph.extension(cls)
+        link = link_of(cls)
+        if link is not None:
+            resolvers["target"] = graph.target(link)
+        if cls.__name__ in core.type_map:
+            _resolve(core, cls.__name__, resolvers)
+    queries: dict[str, Any] = {"node": graph.node}
+    for node in (*KINDS.values(), *ABSTRACTS.values()):
+        queries |= {node.singular: graph.single(node), node.plural: graph.listing(node)}
+        _resolve(core, f"{node.name}Connection", graph.CONNECTION)
+        _resolve(core, f"{node.name}Edge", graph.EDGE)
+    _resolve(core, "Query", queries)
+    mutations: dict[str, Any] = {}
+    for kind in KINDS.values():
+        mutations[f"create{kind.name}"] = graph.create(kind)
+        mutations[f"update{kind.name}"] = graph.update(kind)
+        mutations[f"delete{kind.name}"] = graph.delete(kind)
+    _resolve(core, "Mutation", mutations)
+    _resolve(core, "PageInfo", graph.PAGE_INFO)
+    _resolve(core, "Event", {name: _item(key) for name, key in graph.EVENT.items()})
+
+
+def _item(key: str) -> Any:
+    return lambda source, info: source[key]
+
+
+def _resolve(core: Any, type_name: str, resolvers: dict[str, Any]) -> None:
+    for name, found in core.type_map[type_name].fields.items():
+        found.resolve = resolvers[name]

@@ -1,0 +1,301 @@
+"""GraphQL output types, made from the declarations: what each entity and value offers.
+
+Strawberry makes the schema; the resolvers are attached to it afterwards (`schema/graphql.py`), so the
+types here carry names, types and descriptions alone.
+"""
+
+import datetime as dt
+import enum
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Optional, Union
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.scalars import JSON
+from strawberry.types.arguments import StrawberryArgument
+
+from models.codec import Relation, canonical, relations
+from models.common.base import Entity
+from models.declare import (
+    ABSTRACTS,
+    ENUMERATIONS,
+    KINDS,
+    VALUES,
+    Abstract,
+    Attribute,
+    External,
+    Group,
+    Json,
+    Kind,
+    Link,
+    Points,
+    attributes,
+    description,
+    link_of,
+)
+
+NODES_BY_DEFAULT = 100
+NODES_AT_MOST = 10_000
+
+
+def _parse_date_time(value: Any) -> str:
+    moment = canonical(value) if isinstance(value, str) else None
+    if moment is None:
+        raise ValueError(f"A date-time such as 2026-11-24T08:00:00Z is needed, not {value!r}.")
+    return moment
+
+
+DateTime = strawberry.scalar(
+    name="DateTime",
+    description="A date-time of RFC 3339 in UTC, to the millisecond: 2026-11-24T08:00:00.000Z.",
+    serialize=lambda value: value,
+    parse_value=_parse_date_time,
+)
+
+SCALARS: dict[Any, Any] = {str: str, int: int, float: float, bool: bool, dt.datetime: dt.datetime, Json: JSON}
+
+
+@strawberry.type
+class PageInfo:
+    """Where a page lies in its list."""
+
+    has_next_page: bool = strawberry.field(description="Whether more follow after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether some come before this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first edge, for `before`.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last edge, for `after`.")
+
+
+@strawberry.type
+class Event:
+    """Something that happened to an entity: its creation, a change, a change of state."""
+
+    id: strawberry.ID = strawberry.field(description="Identifier of the event.")
+    type: str = strawberry.field(description="TMF's name of the event, such as ProductOrderStateChangeEvent.")
+    time: dt.datetime = strawberry.field(description="When it happened.")
+    actor: str = strawberry.field(description="Who asked for the change.")
+    revision: int = strawberry.field(description="The entity's revision after the change, counted from 1.")
+    state_before: str | None = strawberry.field(description="State before the change.")
+    state_after: str | None = strawberry.field(description="State after the change.")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way back: the entities of `kind` that refer to `target`, by one of these relations."""
+
+    kind: Kind
+    target: Kind
+    relations: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.kind.plural
+
+    def via_name(self, relation: str) -> str:
+        """The relation as a GraphQL name: `productOrderItem_product`."""
+        return relation.replace(".", "_")
+
+
+@functools.cache
+def ways_back(target: Kind) -> tuple[Way, ...]:
+    """Every kind that may refer to `target`, with the relations by which it may."""
+    ways = []
+    for kind in KINDS.values():
+        found = tuple(r.path for r in relations(kind) if _may_point(r, target))
+        if found:
+            ways.append(Way(kind, target, found))
+    return tuple(ways)
+
+
+def _may_point(relation: Relation, target: Kind) -> bool:
+    return target.name in relation.link.kinds
+
+
+def field(description: str, name: str, arguments: Sequence[StrawberryArgument] = ()) -> Any:
+    made = strawberry.field(name=name, description=description)
+    if arguments:
+        made.arguments = list(arguments)
+    return made
+
+
+def argument(name: str, type_: Any, description: str, **default: Any) -> StrawberryArgument:
+    return StrawberryArgument(name, name, StrawberryAnnotation(type_), description=description, **default)
+
+
+def make(
+    name: str,
+    doc: str,
+    fields: Mapping[str, tuple[Any, Any]],
+    *,
+    bases: tuple[type[Any], ...] = (),
+    decorator: Any = strawberry.type,
+) -> Any:
+    """A Strawberry type from GraphQL field names with their types and fields."""
+    cls = _empty(name, bases)
+    return _fill(cls, name, doc, fields, decorator)
+
+
+def _empty(name: str, bases: tuple[type[Any], ...] = ()) -> type[Any]:
+    return type(name, bases, {"__annotations__": {}, "__module__": __name__})
+
+
+def _fill(cls: Any, name: str, doc: str, fields: Mapping[str, tuple[Any, Any]], decorator: Any) -> Any:
+    cls.__annotations__ = {_python(key): type_ for key, (type_, _) in fields.items()}
+    for key, (_, made) in fields.items():
+        setattr(cls, _python(key), made)
+    return decorator(cls, name=name, description=doc)
+
+
+def _python(name: str) -> str:
+    """A field's name as an attribute of a class; `in` and `not` are no such names."""
+    return f"{name}_"
+
+
+class Types:
+    """Every output type, by the declaration that it comes from."""
+
+    def __init__(self) -> None:
+        self._enums: dict[Any, Any] = {cls: _enum(cls) for cls in ENUMERATIONS}
+        self._externals: dict[str, Any] = {}
+        self._unions: dict[str, Any] = {}
+        self.entity = make(
+            "Entity", description(Entity), self._plain(attributes(Entity)), decorator=strawberry.interface
+        )
+        self.abstracts: dict[str, Any] = {}
+        self._values: dict[Any, Any] = {cls: _empty(cls.__name__) for cls in VALUES}
+        for abstract in ABSTRACTS.values():
+            self.abstracts[abstract.name] = make(
+                abstract.name,
+                abstract.doc,
+                self._plain(a for a in abstract.attributes if a not in attributes(Entity)),
+                bases=(self.entity,),
+                decorator=strawberry.interface,
+            )
+        self.kinds: dict[str, Any] = {
+            kind.name: _empty(
+                kind.name, (self.abstracts[kind.extends.name] if kind.extends else self.entity,)
+            )
+            for kind in KINDS.values()
+        }
+        self.connections: dict[str, Any] = {}
+        for node in (*KINDS.values(), *ABSTRACTS.values()):
+            self.connections[node.name] = self._connection(node)
+
+    def complete(self, list_arguments: Any) -> None:
+        """Fills the types, now that each can name all others; `list_arguments(kind, way)` are a
+        connection's arguments."""
+        for cls, made in self._values.items():
+            fields = self._plain(attributes(cls))
+            fields["extension"] = (
+                Optional[JSON],
+                field("Attributes beyond those declared here.", "extension"),
+            )
+            link = link_of(cls)
+            if link is not None:
+                fields["target"] = (Optional[self.target(link)], field(_target_doc(link), "target"))
+            _fill(made, cls.__name__, description(cls), fields, strawberry.type)
+        for kind in KINDS.values():
+            inherited = kind.extends.attributes if kind.extends else attributes(Entity)
+            fields = self._plain(a for a in kind.attributes if a not in inherited)
+            for attribute in kind.attributes:
+                points = attribute.mark(Points)
+                if points:
+                    doc = f"The {points.kind} that `{attribute.key}` names; null where it is not held here."
+                    fields[points.field] = (Optional[self.kinds[points.kind]], field(doc, points.field))
+            for way in ways_back(kind):
+                doc = f"The {way.kind.plural} that refer to this {kind.name}."
+                made = field(doc, way.name, list_arguments(way.kind, way))
+                fields[way.name] = (self.connections[way.kind.name], made)
+            doc = "What happened to it, oldest first: creation, changes, changes of state."
+            fields["history"] = (list[Event], field(doc, "history"))
+            doc = "Attributes beyond those declared here."
+            fields["extension"] = (Optional[JSON], field(doc, "extension"))
+            _fill(self.kinds[kind.name], kind.name, kind.doc, fields, strawberry.type)
+
+    def of(self, attribute: Attribute) -> Any:
+        """The GraphQL type of an attribute, without list and null."""
+        if attribute.is_value:
+            return self._values[attribute.type]
+        if attribute.key == "id":
+            return strawberry.ID
+        return self._enums.get(attribute.type) or SCALARS[attribute.type]
+
+    def enum(self, cls: type[enum.StrEnum]) -> Any:
+        return self._enums[cls]
+
+    def target(self, link: Link) -> Any:
+        """The GraphQL type of what a link points to."""
+        to = link.to
+        if isinstance(to, str):
+            return self.kinds[to]
+        if isinstance(to, Group):
+            return self._union(to)
+        return self._external(to)
+
+    def _plain(self, found: Any) -> dict[str, tuple[Any, Any]]:
+        """Fields for attributes: lists and what the server always sets are never null, all else may be."""
+        fields = {}
+        for a in found:
+            one = self.of(a)
+            always = a.key in ("id", "href") and a.server_set
+            type_ = list[one] if a.many else one if always else Optional[one]
+            fields[a.graphql_name] = (type_, field(a.doc, a.graphql_name))
+        return fields
+
+    def _union(self, group: Group) -> Any:
+        if not group.kinds:
+            return self.entity
+        if group.name not in self._unions:
+            members = tuple(self.kinds[name] for name in group.kinds)
+            self._unions[group.name] = Annotated[
+                Union[members], strawberry.union(group.name, description=group.doc)  # type: ignore[valid-type]
+            ]
+        return self._unions[group.name]
+
+    def _external(self, external: External) -> Any:
+        if external.name not in self._externals:
+            fields = {
+                "id": (strawberry.ID, field("Identifier of the entity in the system that holds it.", "id"))
+            }
+            self._externals[external.name] = make(external.name, external.doc, fields)
+        return self._externals[external.name]
+
+    def _connection(self, node: Kind | Abstract) -> Any:
+        one = self.kinds[node.name] if isinstance(node, Kind) else self.abstracts[node.name]
+        edge = make(
+            f"{node.name}Edge",
+            f"One place in a list of {node.plural}.",
+            {
+                "node": (one, field(f"The {node.name} there.", "node")),
+                "cursor": (str, field("Names this place, for `after` and `before`.", "cursor")),
+            },
+        )
+        return make(
+            f"{node.name}Connection",
+            f"A part of a list of {node.plural}.",
+            {
+                "nodes": (list[one], field(f"The {node.plural} of this page.", "nodes")),
+                "edges": (list[edge], field("The same, each with its cursor.", "edges")),
+                "pageInfo": (PageInfo, field("Where this page lies in the list.", "pageInfo")),
+                "totalCount": (
+                    int,
+                    field("How many there are on all pages; counted only where asked for.", "totalCount"),
+                ),
+            },
+        )
+
+
+def _enum(cls: type[enum.StrEnum]) -> Any:
+    made = strawberry.enum(cls, name=cls.__name__, description=description(cls), graphql_name_from="value")
+    for value in made.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        # Three official values are no GraphQL names: "aborted ", "Not Started".
+        value.name = "".join(value.name.split())
+    return made
+
+
+def _target_doc(link: Link) -> str:
+    if isinstance(link.to, External):
+        return f"The {link.to.name}; null here, since another system holds it."
+    names = link.to if isinstance(link.to, str) else link.to.name
+    return f"The {names} itself; null where it is not held here."

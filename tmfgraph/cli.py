@@ -1,0 +1,237 @@
+"""The command line: `tmfgraph COMMAND`."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tmfgraph import __version__, logs, paths, settings
+from tmfgraph.settings import SettingError, Settings
+
+log = logging.getLogger(__name__)
+
+# The settings that matter to a command which works on the database and ends.
+_DATABASE = ("database_url", "data_dir", "log_format", "log_level")
+
+_ABOUT = """\
+One typed GraphQL graph over TM Forum resources, with the TMF REST paths beside it, on PostgreSQL.
+
+Without --database-url a command uses an embedded PostgreSQL: it is started when nobody runs it yet, and
+shared with whoever does.
+"""
+
+_EXAMPLES = {
+    "": """\
+  tmfgraph serve                          everything in one go, on http://localhost:8000
+  tmfgraph load catalog.json              put your own data in
+  tmfgraph COMMAND --help                 the details of a command
+""",
+    "serve": """\
+  tmfgraph serve                          embedded PostgreSQL, demo data, port 8000
+  tmfgraph serve --port 0 --no-demo       a free port, an empty database
+  tmfgraph serve --host 0.0.0.0 --workers 4 --log-format json \\
+      --base-url https://tmf.example.com \\
+      --database-url postgresql://tmf@db.example.com/tmf?sslmode=verify-full
+""",
+    "migrate": """\
+  tmfgraph migrate --database-url postgresql://owner@db.example.com/tmf
+  tmfgraph migrate --check                exit code 1 if there is something to migrate
+""",
+    "load": """\
+  tmfgraph load catalog.json orders.json
+  tmfgraph load --kind ProductOrder orders.json
+  tmfgraph load --dry-run --lenient old-system/*.json
+""",
+    "demo": """\
+  tmfgraph demo                           a small operator
+  tmfgraph demo --scale 100 --seed 7      a hundred times as much, the same on every run
+""",
+    "schema": """\
+  tmfgraph schema --output schema.graphql
+""",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code: 0 done, 1 failed, 2 called wrongly."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        given = Settings.read(vars(arguments))
+    except SettingError as error:
+        return arguments.parser.error(str(error))
+    logs.configure(given)
+    paths.enter()
+    # Imported here: --help and a wrong flag need no database driver.
+    from tmfgraph.database import DatabaseUnusable
+    from tmfgraph.serve import CannotListen
+
+    try:
+        return arguments.run(given, arguments)
+    except (CannotListen, DatabaseUnusable) as error:
+        print(f"tmfgraph: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _serve(given: Settings, arguments: argparse.Namespace) -> int:
+    from tmfgraph.serve import serve
+
+    return serve(given, migrating=arguments.migrate)
+
+
+def _migrate(given: Settings, arguments: argparse.Namespace) -> int:
+    from tmfgraph import database, migrate
+
+    with database.opened(given) as dsn:
+        if not arguments.check:
+            migrate.upgrade(dsn)
+        done = migrate.at_head(dsn)
+    print("The tables are up to date." if done else "The tables are not up to date: run `tmfgraph migrate`.")
+    return 0 if done else 1
+
+
+def _load(given: Settings, arguments: argparse.Namespace) -> int:
+    from resolvers import load
+
+    with _ready(given) as dsn:
+        return asyncio.run(
+            load.run(
+                dsn,
+                given,
+                files=arguments.files,
+                kind=arguments.kind,
+                dry_run=arguments.dry_run,
+                lenient=arguments.lenient,
+                quiet=arguments.quiet,
+            )
+        )
+
+
+def _demo(given: Settings, arguments: argparse.Namespace) -> int:
+    from tmfgraph import demo
+
+    with _ready(given) as dsn:
+        return demo.run(dsn, given, scale=arguments.scale, seed=arguments.seed)
+
+
+def _schema(given: Settings, arguments: argparse.Namespace) -> int:
+    from schema.graphql import sdl
+
+    text = sdl().rstrip("\n") + "\n"
+    if arguments.output is None:
+        print(text, end="")
+        return 0
+    try:
+        arguments.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"tmfgraph: {arguments.output} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextmanager
+def _ready(given: Settings) -> Iterator[str]:
+    """The URL of a database with today's tables. One that somebody else runs is not migrated on the side."""
+    from tmfgraph import database, migrate
+
+    with database.opened(given) as dsn:
+        if given.database_url is None:
+            migrate.upgrade(dsn)
+        elif not migrate.at_head(dsn):
+            raise database.DatabaseUnusable(
+                f"The tables in {database.masked(dsn)} are not of this version. Run `tmfgraph migrate` first."
+            )
+        yield dsn
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _described(argparse.ArgumentParser(prog="tmfgraph", description=_ABOUT), "")
+    parser.add_argument("--version", action="version", version=f"tmfgraph {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: object, help: str, about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=about)
+        made.set_defaults(run=run, parser=made)
+        return _described(made, name)
+
+    serve = command(
+        "serve",
+        _serve,
+        "serve GraphQL and the TMF REST paths",
+        "Serve GraphQL, the TMF REST paths and the pages to explore them, until Ctrl-C or SIGTERM.",
+    )
+    serve.add_argument(
+        "--no-migrate",
+        dest="migrate",
+        action="store_false",
+        help="leave the tables of the given --database-url as they are",
+    )
+    settings.add_flags(serve)
+
+    migrate = command(
+        "migrate",
+        _migrate,
+        "bring the tables up to this version",
+        "Bring the tables of the database up to this version. Of two at once, one waits for the other.",
+    )
+    migrate.add_argument(
+        "--check", action="store_true", help="change nothing; exit with 1 if there is something to do"
+    )
+    settings.add_flags(migrate, _DATABASE)
+
+    load = command(
+        "load",
+        _load,
+        "load TMF resources from JSON files",
+        "Load TMF resources from JSON files.",
+    )
+    load.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a JSON file with one resource or a list of them"
+    )
+    load.add_argument(
+        "--kind", metavar="K", help="what the resources are, where their @type does not say it: ProductOrder"
+    )
+    load.add_argument("--dry-run", action="store_true", help="check the files and store nothing")
+    load.add_argument("--lenient", action="store_true", help="accept resources without mandatory attributes")
+    load.add_argument("--quiet", action="store_true", help="report problems only")
+    settings.add_flags(load, ("strict_references", *_DATABASE))
+
+    demo = command(
+        "demo",
+        _demo,
+        "add demo data",
+        "Add demo data: customers with their products, services, resources, orders and bills, all linked.",
+    )
+    demo.add_argument(
+        "--scale", type=_positive, default=1, metavar="N", help="how many times the small set (default: 1)"
+    )
+    demo.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="the same number, the same data (default: 1)"
+    )
+    settings.add_flags(demo, _DATABASE)
+
+    schema = command(
+        "schema",
+        _schema,
+        "print the GraphQL schema",
+        "Print the GraphQL schema as SDL, for code generators and for a federation gateway.",
+    )
+    schema.add_argument("--output", type=Path, metavar="FILE", help="write it to this file")
+    return parser
+
+
+def _described(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "examples:\n" + _EXAMPLES[name]
+    return parser
+
+
+def _positive(given: str) -> int:
+    if given.isascii() and given.isdigit() and int(given) > 0:
+        return int(given)
+    raise argparse.ArgumentTypeError(f"{given!r} is not a whole number from 1 up")

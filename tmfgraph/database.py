@@ -1,0 +1,103 @@
+"""Which database a command works on, and how to connect to it."""
+
+import asyncio
+import functools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tmfgraph.settings import Settings
+
+T = TypeVar("T")
+OLDEST = 14
+
+# Both must be 0 behind PgBouncer in transaction mode. PostgreSQL itself does not know them.
+_CLIENT_OPTIONS = ("statement_cache_size", "prepared_statement_cache_size")
+
+
+class DatabaseUnusable(RuntimeError):
+    """The database cannot be used; the message says why and what to do."""
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[str]:
+    """The URL of the given database, or of the embedded one, which runs until the block ends."""
+    if settings.database_url is not None:
+        check(settings.database_url)
+        yield settings.database_url
+        return
+    from tmfgraph.embedded import EmbeddedPostgres
+
+    server = EmbeddedPostgres(settings.data_dir)
+    dsn = server.start()
+    try:
+        yield dsn
+    finally:
+        server.stop()
+
+
+def engine(dsn: str, **options: Any) -> AsyncEngine:
+    """An SQLAlchemy engine for a PostgreSQL URL, with whatever `create_async_engine` takes besides.
+
+    asyncpg reads the URL itself, so that all of libpq's spelling works: `?sslmode=verify-full`,
+    several hosts, a socket directory, a password file.
+    """
+    parts = urlsplit(dsn)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    arguments = {name: int(value) for name, value in query if name in _CLIENT_OPTIONS}
+    kept = urlencode([pair for pair in query if pair[0] not in _CLIENT_OPTIONS], quote_via=quote)
+    connect = functools.partial(asyncpg.connect, urlunsplit(parts._replace(query=kept)))
+    options["connect_args"] = arguments | options.get("connect_args", {})
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+
+
+def run(dsn: str, work: Callable[[sa.Connection], T]) -> T:
+    """What `work` returns, called in one transaction on a connection of its own. Raises DatabaseUnusable."""
+
+    async def within() -> T:
+        once = engine(dsn, poolclass=NullPool, connect_args={"timeout": 10})
+        try:
+            async with once.begin() as connection:
+                return await connection.run_sync(work)
+        finally:
+            await once.dispose()
+
+    try:
+        return asyncio.run(within())
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
+        raise DatabaseUnusable(
+            f"There is no PostgreSQL to be reached at {masked(dsn)}: {str(error) or 'no answer'}. "
+            "Is it running, and is the URL right?"
+        ) from error
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.ClientConfigurationError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.TooManyConnectionsError,
+    ) as error:
+        raise DatabaseUnusable(f"PostgreSQL at {masked(dsn)} does not let us in: {error}.") from error
+
+
+def check(dsn: str) -> None:
+    """Raise DatabaseUnusable unless a PostgreSQL that is new enough answers."""
+    number = run(dsn, lambda connection: int(connection.scalar(sa.text("show server_version_num")) or 0))
+    if number < OLDEST * 10000:
+        found = f"{number // 10000}.{number % 10000}"
+        raise DatabaseUnusable(
+            f"{masked(dsn)} is PostgreSQL {found}; tmfgraph needs version {OLDEST} or newer. "
+            "Upgrade it, or leave out --database-url to use the embedded one."
+        )
+
+
+def masked(dsn: str) -> str:
+    """The URL without its password, for messages."""
+    without = re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", dsn)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", without)

@@ -1,0 +1,226 @@
+"""Every setting, declared once: flag, environment variable, default, check and help text come from one line.
+
+A setting is looked up as a flag (`--pool-size 20`), then as an environment variable
+(`TMFGRAPH_POOL_SIZE=20`), then as the default.
+"""
+
+import argparse
+import dataclasses
+import ipaddress
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+PREFIX = "TMFGRAPH_"
+
+
+class SettingError(ValueError):
+    """A setting has a value it cannot have; the message names the setting and what is allowed."""
+
+
+# ---- how the text of a setting is read: each returns the value or says what is allowed -------
+
+
+def text(given: str) -> str:
+    return given
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(given: str) -> int:
+        if given.isascii() and given.isdigit() and low <= int(given) <= high:
+            return int(given)
+        raise ValueError(f"a whole number from {low} to {high}")
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(given: str) -> float:
+        allowed = f"a number of seconds from {low:g} to {high:g}"
+        try:
+            value = float(given)
+        except ValueError:
+            raise ValueError(allowed) from None
+        if low <= value <= high:
+            return value
+        raise ValueError(allowed)
+
+    return parse
+
+
+def yes_or_no(given: str) -> bool:
+    match given.strip().lower():
+        case "1" | "true" | "yes" | "on":
+            return True
+        case "0" | "false" | "no" | "off":
+            return False
+    raise ValueError("yes or no (also true/false, on/off, 1/0)")
+
+
+def one_of(*allowed: T) -> Callable[[str], T]:
+    def parse(given: str) -> T:
+        for choice in allowed:
+            if choice == given.strip().lower():
+                return choice
+        raise ValueError("one of " + ", ".join(map(str, allowed)))
+
+    return parse
+
+
+def directory(given: str) -> Path:
+    path = Path(given).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError("a directory (it is created when it is missing), not a file")
+    return path
+
+
+def postgres_url(given: str) -> str:
+    if urlsplit(given).scheme in ("postgresql", "postgres"):
+        return given
+    raise ValueError("a URL like postgresql://user:password@host:5432/database")
+
+
+def web_root(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment:
+        return given.rstrip("/")
+    raise ValueError("an absolute http or https URL without a query, like https://tmf.example.com")
+
+
+def default_data_dir() -> Path:
+    """Where the embedded PostgreSQL keeps its data unless told otherwise (the XDG rule)."""
+    share = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG specification says that a relative path must be ignored.
+    root = Path(share) if Path(share).is_absolute() else Path.home() / ".local" / "share"
+    return root / "tmfgraph"
+
+
+# ---- the table -------------------------------------------------------------------------------
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def setting(default: Any, parse: Callable[[str], Any], metavar: str, help: str, shown: str | None = None) -> Any:
+    """One setting. `help` says what it does; `shown` is its default in words, where the value says too little."""
+    metadata = {"parse": parse, "metavar": metavar, "help": help, "shown": shown}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one process, read and checked; see `Settings.read`."""
+
+    host: str = setting("127.0.0.1", text, "ADDRESS", "the address to listen on; 0.0.0.0 means every IPv4 address")
+    port: int = setting(8000, whole(0, 65535), "PORT", "the TCP port to listen on; 0 takes a free one and prints it")
+    base_url: str | None = setting(None, web_root, "URL", "what every href and Location starts with; set it behind a proxy", "http://HOST:PORT")
+    database_url: str | None = setting(None, postgres_url, "URL", "the PostgreSQL to use, version 14 or newer", "an embedded PostgreSQL")
+    data_dir: Path = setting(default_data_dir, directory, "DIR", "where the embedded PostgreSQL keeps its data", "$XDG_DATA_HOME/tmfgraph, else ~/.local/share/tmfgraph")
+    workers: int = setting(1, whole(1, 64), "N", "how many processes answer requests")
+    pool_size: int = setting(10, whole(1, 500), "N", "database connections that each worker may hold")
+    statement_timeout: float = setting(5.0, seconds(0.1, 3600), "SECONDS", "the longest a database statement of a request may run")
+    demo: bool = setting(True, yes_or_no, "", "fill an empty embedded database with demo data")
+    strict_references: bool = setting(False, yes_or_no, "", "refuse a reference to an entity that is not held here")
+    log_format: LogFormat = setting("text", one_of("text", "json"), "FORMAT", "text for people, json for one JSON object per line")
+    log_level: LogLevel = setting("info", one_of("debug", "info", "warning", "error"), "LEVEL", "how much is logged; debug adds a line per request")
+
+    @classmethod
+    def read(
+        cls, flags: Mapping[str, str | bool | None] | None = None, environ: Mapping[str, str] | None = None
+    ) -> Self:
+        """The settings from the given flags, else the environment, else the defaults.
+
+        `flags` maps field names to the text given on the command line (None = not given). An empty
+        variable counts as unset, as in a compose file. Raises SettingError.
+        """
+        flags = flags or {}
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for item in dataclasses.fields(cls):
+            given = flags.get(item.name)
+            if isinstance(given, bool):
+                values[item.name] = given
+            elif given is not None:
+                values[item.name] = _checked(item, given, flag(item.name))
+            elif environ.get(variable(item.name)):
+                values[item.name] = _checked(item, environ[variable(item.name)], variable(item.name))
+        return cls(**values)
+
+    def to_environ(self) -> dict[str, str]:
+        """These settings as environment variables: what `read` of another process turns into the same."""
+        given = {variable(name): value for name, value in vars(self).items() if value is not None}
+        return {name: ("no", "yes")[v] if isinstance(v, bool) else str(v) for name, v in given.items()}
+
+    @property
+    def url(self) -> str:
+        """The absolute start of every href and Location, without a slash at its end."""
+        if self.base_url is not None:
+            return self.base_url
+        host = "localhost" if _reached_locally(self.host) else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def _checked(item: dataclasses.Field[Any], given: str, source: str) -> Any:
+    try:
+        return item.metadata["parse"](given)
+    except ValueError as error:
+        # A database URL may carry a password, which has no place in a terminal's history or a log.
+        value = "what was given" if "@" in given else repr(given)
+        raise SettingError(f"{source} cannot be {value}: it must be {error}.") from None
+
+
+def _reached_locally(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host in ("", "localhost")
+    return address.is_loopback or address.is_unspecified
+
+
+# ---- the same table as flags and as documentation ----------------------------------------------
+
+
+def flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _default(item: dataclasses.Field[Any]) -> str:
+    if item.metadata["shown"]:
+        return item.metadata["shown"]
+    if isinstance(item.default, bool):
+        return "yes" if item.default else "no"
+    return f"{item.default:g}" if isinstance(item.default, float) else str(item.default)
+
+
+def add_flags(parser: argparse.ArgumentParser, names: Iterable[str] | None = None) -> None:
+    """Give a command the flags of these settings (all of them by default), for `Settings.read` to check."""
+    group = parser.add_argument_group("settings", f"Each can also be set in the environment: {flag('port')} as {variable('port')}.")
+    fields = {item.name: item for item in dataclasses.fields(Settings)}
+    for name in fields if names is None else names:
+        item = fields[name]
+        explained = f"{item.metadata['help']} (default: {_default(item)})"
+        if isinstance(item.default, bool):
+            group.add_argument(flag(name), action=argparse.BooleanOptionalAction, default=None, help=explained)
+        else:
+            group.add_argument(flag(name), metavar=item.metadata["metavar"], help=explained)
+
+
+def as_markdown() -> str:
+    """The table of all settings, for the documentation."""
+    rows = ["| Flag | Environment | Default | What it does |", "|---|---|---|---|"]
+    for item in dataclasses.fields(Settings):
+        shown = f"`{flag(item.name)}`"
+        if isinstance(item.default, bool):
+            shown += f", `--no-{item.name.replace('_', '-')}`"
+        rows.append(f"| {shown} | `{variable(item.name)}` | {_default(item)} | {item.metadata['help']} |")
+    return "\n".join(rows) + "\n"
