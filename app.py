@@ -1,6 +1,7 @@
 """The wiring: settings in, a Starlette application out."""
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -8,8 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from graphql import ExecutionResult
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry.types.graphql import OperationType
 
 from models.declare import ABSTRACTS, KINDS
 from models.door import BadJson, decode
@@ -27,6 +28,8 @@ from resolvers.graph import Context
 from resolvers.rest import HttpError, Rest, error_response, read_body
 from resolvers.store import Store
 from schema.graphql import public_errors, schema
+from tmfgraph import database
+from tmfgraph.migrate import at_head
 from tmfgraph.settings import Settings
 
 logger = logging.getLogger("tmfgraph")
@@ -68,12 +71,10 @@ def build(settings: Settings) -> Starlette:
         return JSONResponse(sorted(found, key=lambda entry: (entry["api"], entry["href"])))
 
     async def ready(request: Request) -> Response:
-        from tmfgraph.migrate import at_head
-
         try:
             async with engine.connect() as connection:
-                migrated = await at_head(connection)
-        except Exception as error:  # noqa: BLE001  whatever the reason, the answer is: not ready
+                migrated = await connection.run_sync(at_head)
+        except Exception as error:
             logger.warning("Not ready: %s", error)
             return JSONResponse({"status": "unavailable", "reason": "The database is not reachable."}, 503)
         if not migrated:
@@ -154,8 +155,8 @@ def engine_of(settings: Settings) -> AsyncEngine:
             "The application needs a database: set TMFGRAPH_DATABASE_URL, or use `tmfgraph serve`."
         )
     milliseconds = str(int(settings.statement_timeout * 1000))
-    return create_async_engine(
-        make_url(settings.database_url).set(drivername="postgresql+asyncpg"),
+    return database.engine(
+        settings.database_url,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=4,
@@ -238,8 +239,6 @@ async def execute(
     allowed: set[str],
 ) -> ExecutionResult:
     """Runs one operation of an allowed type."""
-    from strawberry.types.graphql import OperationType
-
     types = {OperationType(name) for name in allowed}
     try:
         result: Any = await schema().execute(
@@ -261,6 +260,4 @@ async def execute(
 
 
 def _encode(body: dict[str, Any]) -> bytes:
-    import json
-
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

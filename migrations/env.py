@@ -1,6 +1,5 @@
 """Runs the migrations: on the connection that tmfgraph.migrate gives, or for the `alembic` command."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,12 +15,18 @@ rewriter = Rewriter()
 
 
 @rewriter.rewrites(ops.CreateTableOp)
-def keep_documents_out_of_line(context: Any, revision: Any, op: ops.CreateTableOp) -> Iterable[ops.MigrateOperation]:
+def keep_documents_out_of_line(
+    context: Any, revision: Any, op: ops.CreateTableOp
+) -> list[ops.MigrateOperation]:
     """Whole documents are stored apart from the columns, uncompressed: graph reads never touch them."""
-    yield op
-    if any(isinstance(column, sa.Column) and column.name == "document" for column in op.columns):
-        yield ops.ExecuteSQLOp(f'alter table "{op.table_name}" set (toast_tuple_target = 512)')
-        yield ops.ExecuteSQLOp(f'alter table "{op.table_name}" alter column document set storage external')
+    if not any(isinstance(column, sa.Column) and column.name == "document" for column in op.columns):
+        return [op]
+    table = f'alter table "{op.table_name}"'
+    return [
+        op,
+        ops.ExecuteSQLOp(f"{table} set (toast_tuple_target = 512)"),
+        ops.ExecuteSQLOp(f"{table} alter column document set storage external"),
+    ]
 
 
 def run(connection: sa.Connection) -> None:

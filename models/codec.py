@@ -151,7 +151,7 @@ def _object(
     if cls in within:
         return within[cls]
     handlers: dict[str, _Handler] = {}
-    mandatory: list[tuple[str, bool]] = []
+    mandatory: list[str] = []
     top = not path
 
     def check(value: Any, at: _Path, run: _Run) -> Any:
@@ -164,8 +164,10 @@ def _object(
                 kept = handler(inner, (at, key), run)
                 if kept is not inner:
                     value[key] = kept
-        for key, _ in mandatory:
-            if value.get(key) in (None, "", []):
+        for key in mandatory:
+            found = value.get(key)
+            # A blank counts as nothing where the conformance profiles speak: at the first level.
+            if found is None or (top and (found == "" or found == [])):
                 run.problem((at, key), "is mandatory", lenient=not top)
         if follow is not None:
             follow(value, run)
@@ -175,7 +177,7 @@ def _object(
     for attribute in attributes(cls):
         handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)
         if attribute.mandatory_for(api):
-            mandatory.append((attribute.key, top))
+            mandatory.append(attribute.key)
     link = link_of(cls) if path else None
     follow = _follow(link, path, relations) if link and link.kinds else None
     return check

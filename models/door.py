@@ -25,9 +25,7 @@ def decode(data: bytes | str) -> Any:
     if text.startswith("\ufeff"):
         raise BadJson("The body starts with a byte order mark; send plain UTF-8.")
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
-        )
+        value = DECODER.decode(text)
     except BadJson:
         raise
     except json.JSONDecodeError as error:
@@ -103,3 +101,9 @@ def _check_depth(value: Any, depth: int) -> None:
         for inner in value:
             if isinstance(inner, (dict, list)):
                 _check_depth(inner, depth + 1)
+
+
+# Finds documents in a longer text too (`raw_decode`); `accept` still has to see what it gives.
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+)

@@ -12,7 +12,6 @@ import uuid
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 import models  # noqa: F401  (declares every kind)
 from models.declare import KINDS, Attribute, Kind

@@ -146,7 +146,11 @@ def _one(kinds: Sequence[Kind], name: str, values: list[str]) -> Condition:
 
 def _reference_names(kind: Kind) -> list[tuple[str, str]]:
     """`relatedParty.id` for the relation `relatedParty`; scalars that hold an id have a name already."""
-    return [(f"{r.path}.{r.link.id_key}", r.path) for r in relations(kind) if r.path not in kind.by_key or not kind.by_key[r.path].is_scalar]
+    return [
+        (f"{r.path}.{r.link.id_key}", r.path)
+        for r in relations(kind)
+        if r.path not in kind.by_key or not kind.by_key[r.path].is_scalar
+    ]
 
 
 def filter_names(kind: Kind) -> list[str]:

@@ -106,8 +106,8 @@ class Store:
 
     def __init__(self, engine: AsyncEngine, *, actor: str = "anonymous", strict_references: bool = False):
         self._engine = engine
-        self._actor = actor
-        self._strict = strict_references
+        self.actor = actor
+        self.strict_references = strict_references
 
     # ---- the gate: rights and limits act in these two -------------------------------------------
 
@@ -265,7 +265,7 @@ class Store:
         )
         async with self._reading([kind]) as connection:
             found = (await connection.execute(statement)).all()
-        return {key: 0 for key in keys} | {key: total for key, total in found}
+        return dict.fromkeys(keys, 0) | {key: total for key, total in found}
 
     async def history(
         self, kind: Kind, keys: Sequence[uuid.UUID]
@@ -410,7 +410,7 @@ class Store:
 
     async def _write_references(self, connection: AsyncConnection, draft: Draft) -> None:
         rows = reference_rows(draft)
-        if self._strict:
+        if self.strict_references:
             await self._refuse_dangling(connection, draft)
         if rows:
             await connection.execute(sa.insert(reference), rows)
@@ -468,7 +468,7 @@ class Store:
         self, row: Row, change: str, revision: int, before: str | None, after: str | None, document: str
     ) -> sa.Insert:
         return sa.insert(event).values(
-            event_row(row.kind, row.key, row.id, change, revision, before, after, document, self._actor)
+            event_row(row.kind, row.key, row.id, change, revision, before, after, document, self.actor)
         )
 
 

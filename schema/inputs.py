@@ -162,7 +162,7 @@ class Inputs:
             a.graphql_name: (Optional[Direction], optional(f"Sort by: {a.doc}", a.graphql_name))
             for a in sortable(node)
         }
-        return _input(f"{node.name}Order", f"One sort key of {node.plural}.", fields, one_of=True)
+        return _input(f"{node.name}Sort", f"One sort key of {node.plural}.", fields, one_of=True)
 
 
 def sortable(node: Kind | Abstract) -> Iterable[Attribute]:

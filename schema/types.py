@@ -9,7 +9,7 @@ import enum
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Optional, Union
+from typing import Annotated, Any, Optional
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
@@ -249,7 +249,7 @@ class Types:
         if group.name not in self._unions:
             members = tuple(self.kinds[name] for name in group.kinds)
             self._unions[group.name] = Annotated[
-                Union[members], strawberry.union(group.name, description=group.doc)  # type: ignore[valid-type]
+                members, strawberry.union(group.name, description=group.doc)  # type: ignore[valid-type]
             ]
         return self._unions[group.name]
 

@@ -56,7 +56,7 @@ _EXAMPLES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code: 0 done, 1 failed, 2 called wrongly."""
+    """Run one command; its exit code: 0 done, 1 or 3 failed, 2 called wrongly."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -191,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
         "Load TMF resources from JSON files.",
     )
     load.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="a JSON file with one resource or a list of them"
+        "files", nargs="+", metavar="FILE", help="JSON, or one JSON document per line; - is standard input"
     )
     load.add_argument(
         "--kind", metavar="K", help="what the resources are, where their @type does not say it: ProductOrder"

@@ -1,18 +1,20 @@
 """Which database a command works on, and how to connect to it."""
 
 import asyncio
+import contextlib
 import functools
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tmfgraph.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tmfgraph.settings import Settings
 
 T = TypeVar("T")
@@ -26,17 +28,18 @@ class DatabaseUnusable(RuntimeError):
     """The database cannot be used; the message says why and what to do."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(settings: Settings) -> Iterator[str]:
     """The URL of the given database, or of the embedded one, which runs until the block ends."""
     if settings.database_url is not None:
         check(settings.database_url)
         yield settings.database_url
         return
-    from tmfgraph.embedded import EmbeddedPostgres
-
     server = EmbeddedPostgres(settings.data_dir)
-    dsn = server.start()
+    try:
+        dsn = server.start()
+    except EmbeddedPostgresError as error:
+        raise DatabaseUnusable(str(error)) from error
     try:
         yield dsn
     finally:
@@ -64,26 +67,29 @@ def run(dsn: str, work: Callable[[sa.Connection], T]) -> T:
     async def within() -> T:
         once = engine(dsn, poolclass=NullPool, connect_args={"timeout": 10})
         try:
-            async with once.begin() as connection:
+            async with contextlib.aclosing(await _connected(once, dsn)) as connection, connection.begin():
                 return await connection.run_sync(work)
         finally:
             await once.dispose()
 
+    return asyncio.run(within())
+
+
+async def _connected(once: AsyncEngine, dsn: str) -> AsyncConnection:
     try:
-        return asyncio.run(within())
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
+        return await once.connect()
+    except (OSError, TimeoutError) as error:
         raise DatabaseUnusable(
-            f"There is no PostgreSQL to be reached at {masked(dsn)}: {str(error) or 'no answer'}. "
+            f"No PostgreSQL can be reached at {masked(dsn)}: {str(error) or 'no answer in 10 seconds'}. "
             "Is it running, and is the URL right?"
         ) from error
-    except (
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError,
-        asyncpg.ClientConfigurationError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.TooManyConnectionsError,
-    ) as error:
-        raise DatabaseUnusable(f"PostgreSQL at {masked(dsn)} does not let us in: {error}.") from error
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        said: BaseException = error
+        while said.__cause__ is not None:  # SQLAlchemy wraps what asyncpg says
+            said = said.__cause__
+        raise DatabaseUnusable(
+            f"PostgreSQL at {masked(dsn)} gives no connection: {str(said).rstrip('.')}. Check the URL."
+        ) from error
 
 
 def check(dsn: str) -> None:

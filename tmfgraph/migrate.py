@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 
 from tmfgraph import database, paths
 from tmfgraph.database import DatabaseUnusable
@@ -25,7 +26,7 @@ def upgrade(dsn: str) -> None:
     """
     try:
         database.run(dsn, _upgrade)
-    except sa.exc.DBAPIError as error:
+    except DBAPIError as error:
         raise DatabaseUnusable(_explained(dsn, error)) from error
     except CommandError as error:
         raise DatabaseUnusable(
@@ -74,7 +75,7 @@ def _upgrade(connection: sa.Connection) -> None:
     log.info("migrated the database to %s", ", ".join(heads))
 
 
-def _explained(dsn: str, error: sa.exc.DBAPIError) -> str:
+def _explained(dsn: str, error: DBAPIError) -> str:
     cause = str(error.orig).splitlines()[0]
     start = f"The tables in {database.masked(dsn)} could not be migrated, and are as they were: {cause}."
     match getattr(error.orig, "sqlstate", None):

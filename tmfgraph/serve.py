@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -88,14 +88,11 @@ def _why(host: str, port: int, error: OSError) -> str:
 def _answer(settings: Settings, listener: socket.socket) -> int:
     # Read by app.create, in the workers and in whatever else the process starts.
     os.environ.update(settings.to_environ())
-    root = paths.enter()
-    import app
-
+    paths.enter()
     several = settings.workers > 1
     config = uvicorn.Config(
-        "app:create" if several else app.build(settings),
+        "app:create" if several else _app(settings),
         factory=several,
-        app_dir=str(root),
         workers=settings.workers,
         lifespan="on",
         log_config=logs.config(settings),
@@ -106,10 +103,15 @@ def _answer(settings: Settings, listener: socket.socket) -> int:
     if several:
         parent = Multiprocess(config, sockets=[listener])
         parent.run()
-        return 1 if any(process.exitcode == STARTUP_FAILURE for process in parent.processes) else 0
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener])
-    return 0 if server.started else 1
+        return STARTUP_FAILURE if any(p.exitcode == STARTUP_FAILURE for p in parent.processes) else 0
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _app(settings: Settings) -> Any:
+    import app
+
+    return app.build(settings)
 
 
 def _announce(settings: Settings, where: str) -> None:

@@ -105,7 +105,9 @@ LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-def setting(default: Any, parse: Callable[[str], Any], metavar: str, help: str, shown: str | None = None) -> Any:
+def setting(
+    default: Any, parse: Callable[[str], Any], metavar: str, help: str, shown: str | None = None
+) -> Any:
     """One setting. `help` says what it does; `shown` is its default in words, where the value says too little."""
     metadata = {"parse": parse, "metavar": metavar, "help": help, "shown": shown}
     if callable(default):
@@ -117,18 +119,47 @@ def setting(default: Any, parse: Callable[[str], Any], metavar: str, help: str, 
 class Settings:
     """The settings of one process, read and checked; see `Settings.read`."""
 
-    host: str = setting("127.0.0.1", text, "ADDRESS", "the address to listen on; 0.0.0.0 means every IPv4 address")
-    port: int = setting(8000, whole(0, 65535), "PORT", "the TCP port to listen on; 0 takes a free one and prints it")
-    base_url: str | None = setting(None, web_root, "URL", "what every href and Location starts with; set it behind a proxy", "http://HOST:PORT")
-    database_url: str | None = setting(None, postgres_url, "URL", "the PostgreSQL to use, version 14 or newer", "an embedded PostgreSQL")
-    data_dir: Path = setting(default_data_dir, directory, "DIR", "where the embedded PostgreSQL keeps its data", "$XDG_DATA_HOME/tmfgraph, else ~/.local/share/tmfgraph")
+    host: str = setting(
+        "127.0.0.1", text, "ADDRESS", "the address to listen on; 0.0.0.0 means every IPv4 address"
+    )
+    port: int = setting(
+        8000, whole(0, 65535), "PORT", "the TCP port to listen on; 0 takes a free one and prints it"
+    )
+    base_url: str | None = setting(
+        None,
+        web_root,
+        "URL",
+        "what every href and Location starts with; set it behind a proxy",
+        "http://HOST:PORT",
+    )
+    database_url: str | None = setting(
+        None, postgres_url, "URL", "the PostgreSQL to use, version 14 or newer", "an embedded PostgreSQL"
+    )
+    data_dir: Path = setting(
+        default_data_dir,
+        directory,
+        "DIR",
+        "where the embedded PostgreSQL keeps its data",
+        "$XDG_DATA_HOME/tmfgraph, else ~/.local/share/tmfgraph",
+    )
     workers: int = setting(1, whole(1, 64), "N", "how many processes answer requests")
     pool_size: int = setting(10, whole(1, 500), "N", "database connections that each worker may hold")
-    statement_timeout: float = setting(5.0, seconds(0.1, 3600), "SECONDS", "the longest a database statement of a request may run")
+    statement_timeout: float = setting(
+        5.0, seconds(0.1, 3600), "SECONDS", "the longest a database statement of a request may run"
+    )
     demo: bool = setting(True, yes_or_no, "", "fill an empty embedded database with demo data")
-    strict_references: bool = setting(False, yes_or_no, "", "refuse a reference to an entity that is not held here")
-    log_format: LogFormat = setting("text", one_of("text", "json"), "FORMAT", "text for people, json for one JSON object per line")
-    log_level: LogLevel = setting("info", one_of("debug", "info", "warning", "error"), "LEVEL", "how much is logged; debug adds a line per request")
+    strict_references: bool = setting(
+        False, yes_or_no, "", "refuse a reference to an entity that is not held here"
+    )
+    log_format: LogFormat = setting(
+        "text", one_of("text", "json"), "FORMAT", "text for people, json for one JSON object per line"
+    )
+    log_level: LogLevel = setting(
+        "info",
+        one_of("debug", "info", "warning", "error"),
+        "LEVEL",
+        "how much is logged; debug adds a line per request",
+    )
 
     @classmethod
     def read(
@@ -204,13 +235,17 @@ def _default(item: dataclasses.Field[Any]) -> str:
 
 def add_flags(parser: argparse.ArgumentParser, names: Iterable[str] | None = None) -> None:
     """Give a command the flags of these settings (all of them by default), for `Settings.read` to check."""
-    group = parser.add_argument_group("settings", f"Each can also be set in the environment: {flag('port')} as {variable('port')}.")
+    group = parser.add_argument_group(
+        "settings", f"Each can also be set in the environment: {flag('port')} as {variable('port')}."
+    )
     fields = {item.name: item for item in dataclasses.fields(Settings)}
     for name in fields if names is None else names:
         item = fields[name]
         explained = f"{item.metadata['help']} (default: {_default(item)})"
         if isinstance(item.default, bool):
-            group.add_argument(flag(name), action=argparse.BooleanOptionalAction, default=None, help=explained)
+            group.add_argument(
+                flag(name), action=argparse.BooleanOptionalAction, default=None, help=explained
+            )
         else:
             group.add_argument(flag(name), metavar=item.metadata["metavar"], help=explained)
 

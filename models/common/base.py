@@ -1,6 +1,8 @@
 """What every TMF type is built on: entities, extensible values, references and what these point to."""
 
-from models.declare import External, Group, ServerSet, reference
+from typing import Annotated
+
+from models.declare import External, Group, ServerSet, mandatory_in, reference
 
 
 class Extensible:
@@ -54,8 +56,18 @@ class BillingAccountRef(EntityRef):
 
 
 @reference(PARTY_OR_ROLE)
-class RelatedParty(EntityRef):
+class RelatedParty(Extensible):
     """A party or party role that has a part in the entity."""
 
+    at_type: Annotated[str | None, mandatory_in("TMF641")] = None
+    """The type of this reference, where it is an extension of the one declared here."""
+    id: str
+    """Identifier of the party or party role."""
+    href: str | None = None
+    """Address of the party or party role."""
+    name: str | None = None
+    """Name of the party or party role."""
     role: str | None = None
     """The part it plays."""
+    at_referred_type: str
+    """Whether it is an Individual, an Organization, a PartyRole or a Customer."""

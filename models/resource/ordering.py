@@ -6,7 +6,7 @@ from typing import Annotated
 from models.common import AppointmentRef, Note, RelatedParty, ResourceSpecificationRef
 from models.common.base import Entity, Extensible
 from models.common.task import CANCEL_FLOW, CancelOrder, TaskStateType
-from models.declare import ANY, Api, Created, Flow, reached, reference, resource, value
+from models.declare import ANY, Api, Created, Fixed, Flow, reached, reference, resource, value
 from models.resource.inventory import ResourceRefOrValue
 
 TMF652 = Api("TMF652", "Resource Ordering", "resource", "/tmf-api/resourceOrderingManagement/v4")
@@ -142,7 +142,7 @@ class ResourceOrder(Entity):
 class CancelResourceOrder(CancelOrder, Entity):
     """A request to cancel a resource order."""
 
-    resource_order: ResourceOrderRef
+    resource_order: Fixed[ResourceOrderRef]
     """The order to cancel."""
     state: TaskStateType | None = None
     """Where the request stands."""

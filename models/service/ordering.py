@@ -324,11 +324,11 @@ class ServiceOrder(Entity):
 class CancelServiceOrder(CancelOrder, Entity):
     """A request to cancel a service order."""
 
-    service_order: ServiceOrderRef
+    service_order: Fixed[ServiceOrderRef]
     """The order to cancel."""
     state: ServiceTaskStateType | None = None
     """Where the request stands."""
-    completion_message: ServerSet[str | None] = None
+    completion_message: str | None = None
     """How the request ended, in words, e.g. why it was denied."""
-    error_message: ServerSet[ErrorMessage | None] = None
+    error_message: ErrorMessage | None = None
     """The error that ended the request."""

@@ -1,0 +1,63 @@
+"""What the types of several TMF APIs share."""
+
+from models.common.base import (
+    ACCOUNT,
+    AGREEMENT,
+    BILLING_ACCOUNT,
+    PARTY_OR_ROLE,
+    PLACE,
+    BillingAccountRef,
+    Entity,
+    EntityRef,
+    Extensible,
+    RelatedParty,
+)
+from models.common.references import (
+    AccountRef,
+    AgreementItemRef,
+    AgreementRef,
+    AppointmentRef,
+    ConstraintRef,
+    PaymentMethodRef,
+    ProductOfferingPriceRef,
+    ProductOfferingRef,
+    ProductRef,
+    ResourceRef,
+    ResourceSpecificationRef,
+    ServiceRef,
+    ServiceSpecificationRef,
+)
+from models.common.values import (
+    AttachmentRefOrValue,
+    Characteristic,
+    CharacteristicRelationship,
+    ContactMedium,
+    CreditProfile,
+    Duration,
+    Feature,
+    FeatureRelationship,
+    MediumCharacteristic,
+    Money,
+    Note,
+    OrderItemActionType,
+    PlaceRef,
+    Price,
+    ProductSpecificationRef,
+    Quantity,
+    RelatedEntityRefOrValue,
+    RelatedPlaceRefOrValue,
+    TargetProductSchema,
+    TaxItem,
+    TimePeriod,
+)
+
+__all__ = [
+    "ACCOUNT", "AGREEMENT", "BILLING_ACCOUNT", "PARTY_OR_ROLE", "PLACE", "AccountRef", "AgreementItemRef",
+    "AgreementRef", "AppointmentRef", "AttachmentRefOrValue", "BillingAccountRef", "Characteristic",
+    "CharacteristicRelationship", "ConstraintRef", "ContactMedium", "CreditProfile", "Duration", "Entity",
+    "EntityRef", "Extensible", "Feature", "FeatureRelationship", "MediumCharacteristic", "Money", "Note",
+    "OrderItemActionType", "PaymentMethodRef", "PlaceRef", "Price", "ProductOfferingPriceRef",
+    "ProductOfferingRef", "ProductRef", "ProductSpecificationRef", "Quantity", "RelatedEntityRefOrValue",
+    "RelatedParty", "RelatedPlaceRefOrValue", "ResourceRef", "ResourceSpecificationRef", "ServiceRef",
+    "ServiceSpecificationRef", "TargetProductSchema", "TaxItem", "TimePeriod",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Parties, the roles they play, and identities."""

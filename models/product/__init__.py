@@ -1,0 +1,1 @@
+"""The product domain: the catalogue, the products that customers have, and the orders for them."""

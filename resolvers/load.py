@@ -1,0 +1,276 @@
+"""Documents from files into the store: `tmfgraph load`."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from asyncpg import UniqueViolationError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models import door
+from models.declare import KINDS, Kind
+from models.door import BadJson
+from resolvers import bulk
+from resolvers.errors import BadRequest, CallerError, Invalid
+from resolvers.store import Draft, Store, prepare
+from tmfgraph import database
+from tmfgraph.settings import Settings
+
+BATCH = 1000
+
+
+@dataclass
+class Tally:
+    """What became of the documents."""
+
+    new: int = 0
+    changed: int = 0
+    refused: int = 0
+    warnings: int = 0
+
+    @property
+    def seen(self) -> int:
+        return self.new + self.changed + self.refused
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a document stands."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+async def run(
+    dsn: str,
+    settings: Settings,
+    *,
+    files: Sequence[str],
+    kind: str | None = None,
+    dry_run: bool = False,
+    lenient: bool = False,
+    quiet: bool = False,
+    out: TextIO | None = None,
+) -> int:
+    """Loads TMF documents: JSON, arrays, or one document per line; `-` is standard input.
+
+    Ids are kept, and a document whose id is held replaces what is there. A bad document is reported with
+    its line and JSON paths, and the others are loaded all the same. The exit code is 0 where all were
+    good, 1 where some were refused, 2 where a file could not be read or the kind is unknown.
+    """
+    out = out or sys.stderr
+    chosen = _named(kind) if kind else None
+    if kind and chosen is None:
+        print(f'There is no kind named "{kind}"; there are {", ".join(KINDS)}.', file=out)
+        return 2
+    progress = _Progress(out, quiet)
+    engine = database.engine(dsn, connect_args={"timeout": 10})
+    store = Store(engine, actor="load", strict_references=settings.strict_references)
+    try:
+        return await _load(engine, store, files, chosen, dry_run, lenient, progress)
+    finally:
+        await engine.dispose()
+
+
+async def _load(
+    engine: AsyncEngine,
+    store: Store,
+    files: Sequence[str],
+    chosen: Kind | None,
+    dry_run: bool,
+    lenient: bool,
+    progress: "_Progress",
+) -> int:
+    tally = progress.tally
+    batch: list[tuple[Place, Draft]] = []
+
+    async def flush() -> None:
+        if not dry_run:
+            await _keep(engine, store, batch, progress)
+        else:
+            tally.new += len(batch)
+        batch.clear()
+        progress.show()
+
+    for name in files:
+        try:
+            for place, found in read(name):
+                draft = _draft(place, found, chosen, lenient, progress)
+                if draft is not None:
+                    batch.append((place, draft))
+                if len(batch) >= BATCH:
+                    await flush()
+        except (OSError, UnicodeDecodeError) as error:
+            await flush()
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            progress.say(f"{name} cannot be read: {reason}.")
+            return 2
+    await flush()
+    progress.end(dry_run)
+    return 1 if tally.refused else 0
+
+
+def read(name: str) -> Iterator[tuple[Place, Any]]:
+    """The documents of a file with their places; BadJson in place of one that is no JSON."""
+    if name == "-":
+        yield from _scan("standard input", sys.stdin.read())
+        return
+    path = Path(name)
+    with path.open(encoding="utf-8-sig") as file:
+        first = file.readline()
+        if _is_document(first):
+            yield from _lines(name, [first], 1)
+            yield from _lines(name, file, 2)
+        else:
+            yield from _scan(name, first + file.read())
+
+
+def _is_document(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _lines(name: str, lines: Iterable[str], start: int) -> Iterator[tuple[Place, Any]]:
+    for number, line in enumerate(lines, start):
+        if line.strip():
+            yield Place(name, number), _decoded(line)
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return door.decode(text)
+    except BadJson as error:
+        return error
+
+
+def _scan(name: str, text: str) -> Iterator[tuple[Place, Any]]:
+    """Documents one behind the other, or in an array, however they are laid out."""
+    position, line, counted = 0, 1, 0
+    while True:
+        while position < len(text) and text[position] in " \t\r\n,[]":
+            position += 1
+        if position >= len(text):
+            return
+        line += text.count("\n", counted, position)
+        counted = position
+        place = Place(name, line)
+        try:
+            value, position = door.DECODER.raw_decode(text, position)
+            door.accept(value)
+            yield place, value
+        except (BadJson, json.JSONDecodeError, RecursionError) as error:
+            words = (
+                f"{error.msg} at line {error.lineno}"
+                if isinstance(error, json.JSONDecodeError)
+                else str(error)
+            )
+            yield place, BadJson(f"not JSON: {words}")
+            # The next document starts in the first column, as far as one can tell.
+            position = min(
+                (p for p in (text.find("\n{", position), text.find("\n[", position)) if p >= 0), default=-1
+            )
+            if position < 0:
+                return
+
+
+def _named(name: Any) -> Kind | None:
+    wanted = name.casefold() if isinstance(name, str) else None
+    return next((kind for kind in KINDS.values() if kind.name.casefold() == wanted), None)
+
+
+def _draft(
+    place: Place, found: Any, chosen: Kind | None, lenient: bool, progress: "_Progress"
+) -> Draft | None:
+    if isinstance(found, BadJson):
+        return progress.refuse(place, str(found))
+    kind = chosen
+    if kind is None and isinstance(found, dict):
+        kind = _named(found.get("@type")) or _named(found.get("@baseType"))
+    if kind is None:
+        return progress.refuse(place, "neither @type nor @baseType names a kind; say which with --kind")
+    try:
+        draft = prepare(kind, found, imported=True, lenient=lenient)
+    except Invalid as error:
+        for problem in error.problems:
+            progress.say(
+                f"{place}: {kind.name} {found.get('id', '') if isinstance(found, dict) else ''}: {problem}"
+            )
+        return progress.refuse(place, None)
+    for problem in draft.warnings:
+        progress.tally.warnings += 1
+        progress.say(f"{place}: warning: {kind.name} {draft.id}: {problem}")
+    return draft
+
+
+async def _keep(
+    engine: AsyncEngine, store: Store, batch: list[tuple[Place, Draft]], progress: "_Progress"
+) -> None:
+    """New ones by COPY where that is safe, all others one by one."""
+    seen: set[tuple[str, Any]] = set()
+    for kind in {draft.kind for _, draft in batch}:
+        keys = [draft.key for _, draft in batch if draft.kind is kind]
+        seen.update((kind.name, key) for key in await bulk.held(engine, kind, keys))
+    new: list[tuple[Place, Draft]] = []
+    rest: list[tuple[Place, Draft]] = []
+    for place, draft in batch:
+        name = (draft.kind.name, draft.key)
+        (rest if name in seen else new).append((place, draft))
+        seen.add(name)
+    if store.strict_references:
+        rest, new = new + rest, []
+    try:
+        await bulk.copy(engine, [draft for _, draft in new], actor=store.actor)
+        progress.tally.new += len(new)
+    except UniqueViolationError:  # an id that was deleted before, or another writer
+        rest = new + rest
+    for place, draft in rest:
+        try:
+            if await store.put(draft):
+                progress.tally.new += 1
+            else:
+                progress.tally.changed += 1
+        except BadRequest as error:
+            progress.refuse(place, str(error))
+        except CallerError as error:
+            if error.status >= 500:
+                raise
+            progress.refuse(place, str(error))
+
+
+class _Progress:
+    """Tells how far the load is: on one line of a terminal, else now and then."""
+
+    def __init__(self, out: TextIO, quiet: bool) -> None:
+        self.tally = Tally()
+        self._out = out
+        self._quiet = quiet
+        self._live = out.isatty() and not quiet
+
+    def say(self, words: str) -> None:
+        print(f"\r\033[K{words}" if self._live else words, file=self._out)
+
+    def refuse(self, place: Place, words: str | None) -> None:
+        self.tally.refused += 1
+        if words:
+            self.say(f"{place}: {words}")
+
+    def show(self) -> None:
+        if self._live:
+            print(f"\r\033[K{self.tally.seen:,} documents", end="", file=self._out, flush=True)
+
+    def end(self, dry_run: bool) -> None:
+        t = self.tally
+        if dry_run:
+            words = f"{t.new:,} documents are good, {t.refused:,} bad, {t.warnings:,} warnings; nothing was written."
+        else:
+            words = f"{t.new:,} documents are new, {t.changed:,} changed, {t.refused:,} refused, {t.warnings:,} warnings."
+        if not self._quiet or t.refused:
+            self.say(words)

@@ -1,0 +1,139 @@
+"""What tests stand on: a real PostgreSQL, a migrated database for each test that asks, a client of the app."""
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from sqlalchemy import event as sa_event
+
+import app
+from tmfgraph import migrate
+from tmfgraph.embedded import EmbeddedPostgres
+from tmfgraph.settings import Settings
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL of this test run's own."""
+    # pytest's tmp_path is closed to the account that PostgreSQL runs under when the tests run as root.
+    directory = Path(tempfile.mkdtemp(prefix="tmfgraph-tests-"))
+    server = EmbeddedPostgres(directory / "data", durable=False)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _execute(url: str, statement: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+def _named(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}?{query}"
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """Name of a migrated, empty database to copy from."""
+    _execute(postgres, "create database template_migrated")
+    migrate.upgrade(_named(postgres, "template_migrated"))
+    return "template_migrated"
+
+
+def _copy(postgres: str, template: str) -> str:
+    name = f"test_{next(_numbers)}"
+    _execute(postgres, f"create database {name} template {template}")
+    return _named(postgres, name)
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str) -> str:
+    """URL of an empty migrated database, for one test alone."""
+    return _copy(postgres, template)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres: str, template: str) -> str:
+    """URL of an empty migrated database that the tests of one module share."""
+    return _copy(postgres, template)
+
+
+class Client:
+    """Calls the application as HTTP would, and counts the statements that it sends to the database."""
+
+    def __init__(self, database_url: str, **settings: Any) -> None:
+        self._runner = asyncio.Runner()
+        self.app = app.build(Settings(database_url=database_url, **settings))
+        self.statements: list[str] = []
+        engine = self.app.state.engine.sync_engine
+        sa_event.listen(engine, "before_cursor_execute", lambda *args: self.statements.append(args[2]))
+        transport = httpx.ASGITransport(self.app)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
+
+    def run(self, work: Any) -> Any:
+        return self._runner.run(work)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        self.statements.clear()
+        return self.run(self._http.request(method, path, **options))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, json: Any, **options: Any) -> httpx.Response:
+        return self.request("POST", path, json=json, **options)
+
+    def patch(self, path: str, json: Any, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, json=json, **options)
+
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **options)
+
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The answer to an operation: data, or errors beside it."""
+        return self.post("/graphql", {"query": query, "variables": variables}).json()
+
+    def data(self, query: str, **variables: Any) -> Any:
+        """The data of an operation that must succeed."""
+        answer = self.graphql(query, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def close(self) -> None:
+        self.run(self._http.aclose())
+        self.run(self.app.state.engine.dispose())
+        self._runner.close()
+
+
+@pytest.fixture
+def client(database_url: str) -> Iterator[Client]:
+    """A client of an application on an empty database."""
+    made = Client(database_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared(module_database_url: str) -> Iterator[Client]:
+    """A client of an application on a database that the tests of one module share."""
+    made = Client(module_database_url)
+    yield made
+    made.close()
