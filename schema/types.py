@@ -7,6 +7,7 @@ types here carry names, types and descriptions alone.
 import datetime as dt
 import enum
 import functools
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Optional
@@ -248,9 +249,8 @@ class Types:
             return self.entity
         if group.name not in self._unions:
             members = tuple(self.kinds[name] for name in group.kinds)
-            self._unions[group.name] = Annotated[
-                members, strawberry.union(group.name, description=group.doc)  # type: ignore[valid-type]
-            ]
+            either = functools.reduce(operator.or_, members)
+            self._unions[group.name] = Annotated[either, strawberry.union(group.name, description=group.doc)]
         return self._unions[group.name]
 
     def _external(self, external: External) -> Any:

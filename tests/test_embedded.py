@@ -98,7 +98,7 @@ class Home:
     def guard(self) -> int:
         """The process id of the guard, or 0."""
         listed = subprocess.run(
-            ["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True
+            ["ps", "-eww", "-o", "pid=,args="], capture_output=True, text=True, check=True
         ).stdout
         mine = [
             line for line in listed.splitlines() if "embedded_guard.py" in line and f'"{self.data}"' in line
@@ -281,7 +281,7 @@ def test_a_start_finds_the_server_that_a_killed_user_and_a_killed_guard_left(hom
 
 
 def test_the_guard_replaces_a_killed_server(home: Home) -> None:
-    with home.server() as dsn:
+    with EmbeddedPostgres(home.data) as dsn:  # a durable one: what was committed is there
         sql(dsn, "create table note (content text)")
         killed = home.postmaster()
         os.kill(killed, signal.SIGKILL)

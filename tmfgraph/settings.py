@@ -108,7 +108,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 def setting(
     default: Any, parse: Callable[[str], Any], metavar: str, help: str, shown: str | None = None
 ) -> Any:
-    """One setting. `help` says what it does; `shown` is its default in words, where the value says too little."""
+    """One setting. `help` says what it does, `shown` what its default is where the value says too little."""
     metadata = {"parse": parse, "metavar": metavar, "help": help, "shown": shown}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
