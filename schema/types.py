@@ -58,7 +58,7 @@ DateTime = strawberry.scalar(
 SCALARS: dict[Any, Any] = {str: str, int: int, float: float, bool: bool, dt.datetime: dt.datetime, Json: JSON}
 
 
-@strawberry.type
+@strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
     """Where a page lies in its list."""
 
@@ -68,7 +68,7 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="Cursor of the last edge, for `after`.")
 
 
-@strawberry.type
+@strawberry.type(description="Something that happened to an entity: its creation, a change, a change of state.")
 class Event:
     """Something that happened to an entity: its creation, a change, a change of state."""
 

@@ -1,0 +1,152 @@
+"""The schema as a whole: its snapshot, its descriptions, and what one line of declaration yields."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+
+from models.declare import KINDS
+from models.tables import metadata
+from schema.graphql import schema, sdl
+from schema.types import ways_back
+from tmfgraph import database, migrate
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_snapshot_in_git_is_what_the_declarations_yield() -> None:
+    snapshot = ROOT / "schema" / "schema.graphql"
+    assert snapshot.read_text(encoding="utf-8") == sdl(), "stale: run `./run schema --output schema/schema.graphql`"
+
+
+def test_every_type_field_and_argument_says_what_it_is() -> None:
+    silent = []
+    for found in schema()._schema.type_map.values():
+        if found.name.startswith("__"):
+            continue
+        if isinstance(found, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType, GraphQLEnumType)):
+            silent += [] if found.description else [found.name]
+        if isinstance(found, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType)):
+            silent += [f"{found.name}.{name}" for name, f in found.fields.items() if not f.description]
+        if isinstance(found, (GraphQLObjectType, GraphQLInterfaceType)):
+            silent += [
+                f"{found.name}.{name}({argument})"
+                for name, f in found.fields.items()
+                for argument, a in f.args.items()
+                if not a.description
+            ]
+    assert silent == []
+
+
+def test_the_names_of_ways_back_take_no_attribute_of_a_kind() -> None:
+    for kind in KINDS.values():
+        own = {attribute.graphql_name for attribute in kind.attributes}
+        assert not own.intersection(way.name for way in ways_back(kind)), kind
+
+
+def test_only_ids_lists_and_what_the_server_sets_are_never_null() -> None:
+    core = schema()._schema
+    for kind in KINDS.values():
+        fields = core.type_map[kind.name].fields
+        never = {a.graphql_name for a in kind.attributes if str(fields[a.graphql_name].type).endswith("!")}
+        assert never == {"id", "href"} | {a.graphql_name for a in kind.attributes if a.many}
+
+
+def test_the_migrations_lead_to_the_declared_tables(database_url: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    def differences(connection: object) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})  # type: ignore[arg-type]
+        return compare_metadata(context, metadata)
+
+    assert migrate.at_head(database_url)
+    assert database.run(database_url, differences) == []
+
+
+ONE_LINE = '''
+    loyalty_tier: str | None = None
+    """Tier in the loyalty programme."""
+'''
+
+WHAT_FOLLOWS = """
+import sys
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from models.tables import metadata
+from schema.graphql import sdl
+from tmfgraph import database
+text = sdl()
+for header in ("type Customer ", "input CustomerCreate ", "input CustomerUpdate ", "input CustomerFilter ",
+               "input CustomerSort "):
+    body = text[text.index(header):]
+    assert "loyaltyTier:" in body[:body.index("\\n}\\n")], header
+found = database.run(sys.argv[1], lambda c: compare_metadata(MigrationContext.configure(c), metadata))
+assert [(f[0], f[2], f[3].name) for f in found] == [("add_column", "customer", "loyalty_tier")], found
+"""
+
+
+def test_one_line_adds_an_attribute_everywhere(tmp_path: Path, database_url: str) -> None:
+    """A line and its docstring: column, migration, field, inputs, filter and sort key follow."""
+    for room in ("models", "schema", "resolvers", "tmfgraph"):
+        shutil.copytree(ROOT / room, tmp_path / room)
+    with (tmp_path / "models" / "customer" / "customer.py").open("a", encoding="utf-8") as file:
+        file.write(ONE_LINE)
+    command = [sys.executable, "-c", WHAT_FOLLOWS, database_url]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# ---- the house rules of the layout ----------------------------------------------------------------
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_models_know_neither_schema_nor_resolvers() -> None:
+    for path in (ROOT / "models").rglob("*.py"):
+        assert not [name for name in _imports(path) if name.split(".")[0] in ("schema", "resolvers", "app")], path
+
+
+DOMAIN_ORDER = ("common", "resource", "service", "product", "customer", "revenue", "party")
+
+
+@pytest.mark.parametrize("domain", DOMAIN_ORDER)
+def test_a_domain_imports_only_domains_before_it(domain: str) -> None:
+    allowed = DOMAIN_ORDER[: DOMAIN_ORDER.index(domain) + 1]
+    for path in (ROOT / "models" / domain).rglob("*.py"):
+        for name in _imports(path):
+            parts = name.split(".")
+            if parts[0] == "models" and len(parts) > 1 and parts[1] in DOMAIN_ORDER:
+                assert parts[1] in allowed, (path, name)
+
+
+def test_sql_lives_where_sql_lives() -> None:
+    allowed = {
+        "app.py", "models/tables.py", "resolvers/store.py", "resolvers/filters.py", "resolvers/bulk.py",
+        "resolvers/load.py", "tmfgraph/database.py", "tmfgraph/migrate.py",
+    }  # fmt: skip
+    for room in ("models", "schema", "resolvers", "tmfgraph"):
+        for path in (ROOT / room).rglob("*.py"):
+            name = path.relative_to(ROOT).as_posix()
+            if name.startswith("tmfgraph/demo") or name in allowed:
+                continue
+            assert not [i for i in _imports(path) if i.split(".")[0] in ("sqlalchemy", "asyncpg")], name
+
+
+def test_only_one_place_reads_annotations() -> None:
+    for room in ("models", "schema", "resolvers"):
+        for path in (ROOT / room).rglob("*.py"):
+            if path.name != "declare.py":
+                assert "get_type_hints" not in path.read_text(encoding="utf-8"), path
