@@ -19,7 +19,7 @@ HEADERS = {
 }
 
 CHAIN = """# From customers over their orders to the network behind them: one request.
-{
+query OrdersToNetwork {
   customers(first: 3) {
     nodes {
       name
@@ -66,7 +66,7 @@ CHAIN = """# From customers over their orders to the network behind them: one re
 """
 
 WAY_BACK = """# Who is hit when a port fails: from resources up to the customers that stand on them.
-{
+query WhoIsHit {
   resources(first: 3, where: { category: { eq: "accessPort" } }) {
     nodes {
       name
@@ -91,7 +91,7 @@ WAY_BACK = """# Who is hit when a port fails: from resources up to the customers
 """
 
 WORK = """# Orders that wait for somebody, the latest first, with how they got there.
-{
+query OpenOrders {
   productOrders(
     where: { state: { in: [acknowledged, inProgress, held, pending] } }
     orderBy: [{ orderDate: DESC }]
@@ -158,13 +158,14 @@ def graphiql() -> str:
   <script src="/static/react-dom.production.min.js"></script>
   <script src="/static/graphiql.min.js"></script>
   <script>
-    ReactDOM.createRoot(document.getElementById("graphiql")).render(
+    ReactDOM.render(
       React.createElement(GraphiQL, {{
         fetcher: GraphiQL.createFetcher({{ url: "/graphql" }}),
         defaultTabs: {tabs},
-        defaultEditorToolsVisibility: true,
+        defaultEditorToolsVisibility: false,
         shouldPersistHeaders: true
-      }})
+      }}),
+      document.getElementById("graphiql")
     );
   </script>
 </body>

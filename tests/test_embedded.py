@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import pwd
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -194,20 +196,17 @@ def test_processes_that_start_at_the_same_moment_get_the_same_server(home: Home)
 
 
 def test_whoever_comes_while_the_last_user_leaves_gets_a_working_server(home: Home) -> None:
-    server = home.server()
-    dsn = server.start()
-    for hundredths in range(0, 20, 2):
-        user = home.spawn()
-        assert line(user) == dsn
-        server.stop()
-        home.leave(user)
-        time.sleep(
-            hundredths / 100
-        )  # the guard notices after 0 to 0.1 s, and stops the server in as much again
-        assert sql(server.start(), "select 1") == 1
-        time.sleep(0.15)
+    users = [home.server() for _ in range(14)]
+    dsn = users[0].start()
+    for hundredths, (leaving, coming) in enumerate(itertools.pairwise(users)):
+        leave = threading.Thread(target=leaving.stop)
+        leave.start()
+        time.sleep(hundredths / 100)  # the guard notices within 0.1 s, and stops the server in about as much
+        assert coming.start() == dsn
         assert sql(dsn, "select 1") == 1
-    server.stop()
+        leave.join()
+        assert sql(dsn, "select 1") == 1
+    users[-1].stop()
     assert home.is_stopped()
 
 

@@ -241,7 +241,6 @@ class Server:
                 if record and self.order.durable and not record[1]:
                     self.stop()  # it could lose what its new user believes is safe
                     continue
-                self.lock.close()
                 self.adopted_pid = self._recorded_pid()
                 break
             waited = time.monotonic() - started
@@ -258,32 +257,34 @@ class Server:
         if self.child:
             return self.child.poll() is None
         if self.lock.exclusive():
-            self.lock.release()
             return False
-        self.lock.close()
         return self.adopted_pid == 0 or _exists(self.adopted_pid)
 
     def stop(self) -> None:
         """End every process of the server: sessions are cut off, then whatever resists is killed."""
         for signum, patience in ((signal.SIGINT, 60), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):
-            self._signal(signum)
-            deadline = time.monotonic() + patience
+            reached = self._signal(signum)
+            deadline = time.monotonic() + (patience if reached else LEFTOVER_LIMIT)
             while time.monotonic() < deadline:
                 if self.child:
                     self.child.poll()
                 if self.lock.exclusive():
                     return
                 time.sleep(0.01)
-            if signum == signal.SIGKILL:
+            if signum == signal.SIGKILL or not reached:
                 self._kill_leftovers()
 
-    def _signal(self, signum: int) -> None:
+    def _signal(self, signum: int) -> bool:
+        """Signal the postmaster; False if there is none to be found."""
         if self.child:
             self.child.send_signal(signum)
-        elif ask(self.socket) != ABSENT and (pid := self._recorded_pid()):
+            return True
+        if ask(self.socket) != ABSENT and (pid := self._recorded_pid()):
             # Who listens is the postmaster, so it lives, and the pid in its file is its own.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signum)
+                return True
+        return False
 
     def _recorded_pid(self) -> int:
         """The postmaster's process id as it wrote it down, or 0."""
@@ -293,7 +294,7 @@ class Server:
 
     def _kill_leftovers(self) -> None:
         """Kill what is left of a server without its postmaster: PostgreSQL's processes that hold our lock."""
-        ours = self.lock.path.stat()
+        ours = os.fstat(self.lock.fd)
         for process in Path("/proc").glob("[0-9]*"):  # there is none on macOS, where waiting must do
             with contextlib.suppress(OSError):
                 if (process / "exe").readlink().name.split(" ")[0] not in ("postgres", "initdb"):
@@ -318,6 +319,7 @@ class Server:
         command = self._program("postgres", "-D", str(self.cluster), *arguments)
         self.child = subprocess.Popen(command, **self._as())
         self.lock.close()  # from here on PostgreSQL's processes alone hold it
+        self.lock.exclusive()  # in vain, but it opens the file while it can be found at its path
 
     def _settings(self) -> dict[str, str]:
         quoted = self.order.socket.replace('"', '""')
