@@ -215,8 +215,8 @@ class Attribute:
     def _plain_marks(self) -> tuple[Mark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, Mark))
 
-    def mark(self, kind: type[T]) -> T | None:
-        return next((mark for mark in self.marks if isinstance(mark, kind)), None)
+    def mark(self, kind: Callable[..., T]) -> T | None:
+        return next((mark for mark in self.marks if type(mark) is kind), None)
 
     def mandatory_for(self, api: str) -> bool:
         extra = self.mark(MandatoryIn)
@@ -319,7 +319,7 @@ _NAMES: dict[str, str] = {}  # names of kinds, found in whatever case a referenc
 @dataclass_transform(kw_only_default=True)
 def value(cls: C) -> C:
     """Declare a TMF type that lives inside a resource and has no path of its own."""
-    cls.__tmf_value__ = True  # type: ignore[attr-defined]
+    cls.__tmf_value__ = True
     _check_documented(cls)
     VALUES.append(cls)
     return cls
@@ -332,7 +332,7 @@ def reference(
     """Declare a value that points to a resource: by `id_key`, its kind in doubt told by `type_key`."""
 
     def declare(cls: C) -> C:
-        cls.__tmf_link__ = Link(to, id_key, type_key)  # type: ignore[attr-defined]
+        cls.__tmf_link__ = Link(to, id_key, type_key)
         return value(cls)
 
     return declare
@@ -350,7 +350,7 @@ def resource(
     """
 
     def declare(cls: C) -> C:
-        cls.__tmf_mandatory__ = frozenset(mandatory)  # type: ignore[attr-defined]
+        cls.__tmf_mandatory__ = frozenset(mandatory)
         _check_documented(cls)
         extends = next((ABSTRACTS[b.__name__] for b in cls.__mro__[1:] if b.__name__ in ABSTRACTS), None)
         kind = Kind(cls, homes, flow, state, extends)

@@ -13,7 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import models  # noqa: F401  (declares every kind)
 from models.declare import KINDS, Attribute, Kind
 
 metadata = sa.MetaData(

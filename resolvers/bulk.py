@@ -13,7 +13,7 @@ from resolvers.store import Draft, columns_of, event_row, reference_rows
 
 
 async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> None:
-    """Stores new entities, all or none. An id that is taken ends it with the driver's UniqueViolationError."""
+    """Stores new entities, all or none; the driver's UniqueViolationError where an id is taken."""
     by_kind: dict[str, list[dict[str, Any]]] = {}
     references: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []

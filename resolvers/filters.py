@@ -52,6 +52,7 @@ class Not:
 
 
 Condition = Compare | Refers | All | AnyOf | Not
+EVERYTHING = All(())
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,9 @@ def from_query(kinds: Sequence[Kind], parameters: Sequence[tuple[str, str]]) -> 
 def _one(kinds: Sequence[Kind], name: str, values: list[str]) -> Condition:
     kind = kinds[0]
     attribute = kind.by_key.get(name)
-    if attribute is not None and attribute.is_scalar and attribute.key != "href":
-        if all(name in other.by_key for other in kinds):
-            typed = tuple(_typed(attribute, value) for value in values)
-            return Compare(attribute, "in", typed)
+    filterable = attribute is not None and attribute.is_scalar and attribute.key != "href"
+    if attribute is not None and filterable and all(name in other.by_key for other in kinds):
+        return Compare(attribute, "in", tuple(_typed(attribute, value) for value in values))
     places = dict(_reference_names(kind))
     if name in places:
         return Refers(places[name], tuple(values))

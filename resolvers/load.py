@@ -64,12 +64,12 @@ async def run(
     its line and JSON paths, and the others are loaded all the same. The exit code is 0 where all were
     good, 1 where some were refused, 2 where a file could not be read or the kind is unknown.
     """
-    out = out or sys.stderr
+    said: TextIO = sys.stderr if out is None else out
     chosen = _named(kind) if kind else None
     if kind and chosen is None:
-        print(f'There is no kind named "{kind}"; there are {", ".join(KINDS)}.', file=out)
+        print(f'There is no kind named "{kind}"; there are {", ".join(KINDS)}.', file=said)
         return 2
-    progress = _Progress(out, quiet)
+    progress = _Progress(said, quiet)
     engine = database.engine(dsn, connect_args={"timeout": 10})
     store = Store(engine, actor="load", strict_references=settings.strict_references)
     try:
@@ -269,8 +269,9 @@ class _Progress:
     def end(self, dry_run: bool) -> None:
         t = self.tally
         if dry_run:
-            words = f"{t.new:,} documents are good, {t.refused:,} bad, {t.warnings:,} warnings; nothing was written."
+            words = f"{t.new:,} documents are good, {t.refused:,} bad; nothing was written"
         else:
-            words = f"{t.new:,} documents are new, {t.changed:,} changed, {t.refused:,} refused, {t.warnings:,} warnings."
+            words = f"{t.new:,} documents are new, {t.changed:,} changed, {t.refused:,} refused"
+        words += f"; {t.warnings:,} warnings." if t.warnings else "."
         if not self._quiet or t.refused:
             self.say(words)

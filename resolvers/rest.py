@@ -1,7 +1,7 @@
 """The TMF paths: every kind answers at each of its homes, through the same store as the graph."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -62,7 +62,7 @@ class Rest:
     async def _dispatch(
         self,
         request: Request,
-        methods: dict[str, Callable[..., Awaitable[Response]]],
+        methods: Mapping[str, Callable[..., Awaitable[Response]]],
         home: Home,
         node: Kind | Abstract,
         *id: str,

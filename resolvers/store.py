@@ -29,7 +29,7 @@ from resolvers.errors import (
     StillReferred,
     Unavailable,
 )
-from resolvers.filters import All, Condition, Order, beyond, comparable, expression
+from resolvers.filters import EVERYTHING, Condition, Order, beyond, comparable, expression
 
 T = TypeVar("T")
 
@@ -55,9 +55,10 @@ class Row:
     @property
     def body(self) -> dict[str, Any]:
         """The attributes, without id and href."""
-        if self._body is None:
-            self._body = _decode(self.document)
-        return self._body
+        body = self._body
+        if body is None:
+            body = self._body = _decode(self.document)
+        return body
 
     def get(self, key: str) -> Any:
         return self.id if key == "id" else self.body.get(key)
@@ -71,7 +72,7 @@ class Row:
 class Page:
     """Which part of a list to read, and in which order."""
 
-    condition: Condition = All(())
+    condition: Condition = EVERYTHING
     order: tuple[Order, ...] = ()
     limit: int | None = 100
     offset: int = 0
@@ -165,7 +166,7 @@ class Store:
                 )
             )
         async with self._reading(list(KINDS.values())) as connection:
-            found = (await connection.execute(sa.union_all(*parts))).all()
+            found: Any = (await connection.execute(sa.union_all(*parts))).all()
         rows = {name: Row(KINDS[name], key, id_, revision, doc) for name, key, id_, revision, doc in found}
         return [rows[name] for name in KINDS if name in rows]
 
@@ -240,7 +241,7 @@ class Store:
         if page.limit is not None:
             statement = statement.where(numbered.c.nth <= page.limit)
         async with self._reading([kind]) as connection:
-            found = (await connection.execute(statement)).all()
+            found: Any = (await connection.execute(statement)).all()
         lists: dict[uuid.UUID, list[Row]] = {key: [] for key in keys}
         for r in found:
             lists[r[0]].append(Row(kind, r[1], r[2], r[3], r[4], tuple(r[5:-1])))
@@ -265,7 +266,7 @@ class Store:
         )
         async with self._reading([kind]) as connection:
             found = (await connection.execute(statement)).all()
-        return dict.fromkeys(keys, 0) | {key: total for key, total in found}
+        return dict.fromkeys(keys, 0) | dict(found)
 
     async def history(
         self, kind: Kind, keys: Sequence[uuid.UUID]
@@ -278,7 +279,7 @@ class Store:
             .order_by(event.c.entity_key, event.c.revision)
         )
         async with self._reading([kind]) as connection:
-            found = (await connection.execute(statement)).mappings().all()
+            found: Any = (await connection.execute(statement)).mappings().all()
         lists: dict[uuid.UUID, list[Mapping[str, Any]]] = {key: [] for key in keys}
         for row in found:
             lists[row["entity_key"]].append(row)
@@ -286,7 +287,7 @@ class Store:
 
     def _links(
         self, kind: Kind, target: Kind, relations: Sequence[str], keys: Sequence[uuid.UUID]
-    ) -> sa.Select[Any]:
+    ) -> sa.Select[Any, Any]:
         r = reference.c
         return (
             sa.select(r.target_key, r.source_key)
@@ -503,10 +504,10 @@ def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool 
         body[state] = flow.starts[0]
     checked = check(kind, body)
     problems += checked.problems
-    if flow and state and not imported and not any(p.path == f"$.{state}" for p in problems):
-        if body[state] not in flow.starts:
-            starts = " or ".join(flow.starts)
-            problems.append(Problem(f"$.{state}", f"is {body[state]}, but a {kind.name} starts as {starts}"))
+    readable = not any(p.path == f"$.{state}" for p in problems)
+    if flow and state and readable and not imported and body[state] not in flow.starts:
+        starts = " or ".join(flow.starts)
+        problems.append(Problem(f"$.{state}", f"is {body[state]}, but a {kind.name} starts as {starts}"))
     refused = [p for p in problems if not (lenient and p.lenient)]
     if refused:
         raise Invalid(kind.name, refused)
@@ -547,9 +548,9 @@ def _merged(old: Row, change: dict[str, Any]) -> Draft:
     if problems:
         raise Invalid(kind.name, problems)
     was, now_ = state_of(kind, old.body), state_of(kind, body)
-    if kind.flow and was != now_ and was is not None:
-        if now_ is None or not kind.flow.allows(was, now_):
-            raise IllegalMove(kind.name, old.id, was, str(now_), kind.flow.moves.get(was, ()))
+    moved = kind.flow is not None and was is not None and was != now_
+    if kind.flow and was and moved and (now_ is None or not kind.flow.allows(was, now_)):
+        raise IllegalMove(kind.name, old.id, was, str(now_), kind.flow.moves.get(was, ()))
     _stamp_reached(kind, body, was)
     return Draft(kind, old.id, old.key, body, checked.references)
 

@@ -15,7 +15,6 @@ from graphql import ExecutionResult, GraphQLError, GraphQLInterfaceType, GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
-import models  # noqa: F401  (declares every kind)
 from models.declare import ABSTRACTS, KINDS, VALUES, Kind, Points, attributes, link_of
 from resolvers import graph
 from resolvers.errors import CallerError

@@ -49,7 +49,8 @@ class Inputs:
         self._types = types
         self._values: dict[Any, Any] = {}
         self._comparisons = self._all_comparisons()
-        reference = {"id": (Optional[self._comparisons["ID"]], optional("Its target's id.", "id"))}
+        by_id = self._comparisons[strawberry.ID]
+        reference = {"id": (Optional[by_id], optional("Its target's id.", "id"))}
         self._reference = _input("ReferenceFilter", "Compares what a reference points to.", reference)
         for cls in VALUES:
             self._values[cls] = type(
@@ -71,7 +72,7 @@ class Inputs:
             argument(
                 "first",
                 Optional[int],
-                f"How many from the start, {NODES_AT_MOST} at the most; {NODES_BY_DEFAULT} where nothing is said.",
+                f"The first so many, at most {NODES_AT_MOST}; {NODES_BY_DEFAULT} where nothing is said.",
             ),
             argument("after", Optional[str], "Start behind this cursor."),
             argument("last", Optional[int], "How many from the end."),
@@ -126,7 +127,7 @@ class Inputs:
         some = ("eq", "ne", "in", "isNull")
         ordered = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "isNull")
         found = {
-            "ID": _comparison("ID", strawberry.ID, ("eq", "ne", "in")),
+            strawberry.ID: _comparison("ID", strawberry.ID, ("eq", "ne", "in")),
             str: _comparison("String", str, ordered),
             int: _comparison("Int", int, ordered),
             float: _comparison("Float", float, ordered),
@@ -146,7 +147,7 @@ class Inputs:
             "not": (Optional[cls], optional("This does not hold.", "not")),
         }
         for a in sortable(node):
-            comparison = self._comparisons["ID" if a.key == "id" else a.type]
+            comparison = self._comparisons[strawberry.ID if a.key == "id" else a.type]
             fields[a.graphql_name] = (Optional[comparison], optional(a.doc, a.graphql_name))
         for name_ in filterable_references(node):
             fields[name_] = (Optional[self._reference], optional("Refers to this target.", name_))
@@ -200,7 +201,7 @@ def _comparison(name: str, type_: Any, operators: tuple[str, ...]) -> Any:
 def _via(way: Way) -> Any:
     name = f"{way.kind.name}To{way.target.name}"
     members = {way.via_name(r): r for r in way.relations}
-    made = enum.Enum(name, members)
+    made: Any = enum.Enum(name, members)
     return strawberry.enum(
         made,
         name=name,

@@ -68,7 +68,9 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="Cursor of the last edge, for `after`.")
 
 
-@strawberry.type(description="Something that happened to an entity: its creation, a change, a change of state.")
+@strawberry.type(
+    description="Something that happened to an entity: its creation, a change, a change of state."
+)
 class Event:
     """Something that happened to an entity: its creation, a change, a change of state."""
 

@@ -144,8 +144,8 @@ def line(user: subprocess.Popen[str]) -> str:
     return user.stdout.readline().strip()
 
 
-@pytest.fixture
-def directory() -> Iterator[Path]:
+@contextlib.contextmanager
+def open_directory() -> Iterator[Path]:
     """A directory that every account may enter, unlike pytest's own."""
     made = Path(tempfile.mkdtemp(prefix="tmfgraph-test-", dir="/tmp"))
     made.chmod(0o711)
@@ -154,26 +154,50 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def home(directory: Path) -> Iterator[Home]:
+def directory() -> Iterator[Path]:
+    with open_directory() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """A cluster to copy, as most of a first start is spent on making one."""
+    with open_directory() as made:
+        with EmbeddedPostgres(made, durable=False):
+            pass
+        yield made / "cluster"
+
+
+@pytest.fixture
+def fresh(directory: Path) -> Iterator[Home]:
+    """A data directory that is yet to be made."""
     made = Home(directory / "data")
     yield made
     made.clear()
 
 
+@pytest.fixture
+def home(fresh: Home, cluster: Path) -> Home:
+    """A data directory that has its cluster."""
+    fresh.data.mkdir(mode=0o711)
+    subprocess.run(["cp", "-a", cluster, fresh.data], check=True)
+    return fresh
+
+
 # ---- start, stop and share -------------------------------------------------------------------
 
 
-def test_a_server_starts_and_stops_and_keeps_its_data(home: Home) -> None:
-    with home.server() as dsn:
+def test_a_server_starts_and_stops_and_keeps_its_data(fresh: Home) -> None:
+    with fresh.server() as dsn:
         sql(dsn, "create table note (content text)")
         sql(dsn, "insert into note values ('Überall')")
         assert sql(dsn, "select upper(content) from note") == "ÜBERALL"
         assert sql(dsn, "show max_parallel_workers_per_gather") == "0"
         assert sql(dsn, "show listen_addresses") == ""
-        assert (home.data / "cluster").stat().st_mode & 0o777 == 0o700
-        assert (home.data / "socket").stat().st_mode & 0o777 == 0o700
-    assert home.is_stopped()
-    with home.server() as dsn:
+        assert (fresh.data / "cluster").stat().st_mode & 0o777 == 0o700
+        assert (fresh.data / "socket").stat().st_mode & 0o777 == 0o700
+    assert fresh.is_stopped()
+    with fresh.server() as dsn:
         assert sql(dsn, "select content from note") == "Überall"
 
 
@@ -188,8 +212,8 @@ def test_processes_share_a_server_until_the_last_leaves(home: Home) -> None:
     home.stopped()
 
 
-def test_processes_that_start_at_the_same_moment_get_the_same_server(home: Home) -> None:
-    users = [home.spawn() for _ in range(4)]
+def test_processes_that_start_at_the_same_moment_get_the_same_server(fresh: Home) -> None:
+    users = [fresh.spawn() for _ in range(4)]
     dsns = {line(user) for user in users}
     assert len(dsns) == 1
     assert sql(dsns.pop(), "select 1") == 1
@@ -323,14 +347,14 @@ def test_a_postmaster_pid_that_names_a_living_process_is_not_believed(home: Home
         assert sql(dsn, "select 1") == 1
 
 
-def test_a_half_made_cluster_is_made_again(home: Home) -> None:
-    user = home.spawn()
-    until(lambda: any((home.data / name).exists() for name in ("cluster.new", "cluster")), "initdb")
-    home.kill_guard()
-    home.leave(user)
-    (home.data / "cluster.new").mkdir(exist_ok=True)
-    (home.data / "cluster.new" / "PG_VERSION").write_text("18\n")
-    with home.server() as dsn:
+def test_a_half_made_cluster_is_made_again(fresh: Home) -> None:
+    user = fresh.spawn()
+    until(lambda: any((fresh.data / name).exists() for name in ("cluster.new", "cluster")), "initdb")
+    fresh.kill_guard()
+    fresh.leave(user)
+    (fresh.data / "cluster.new").mkdir(exist_ok=True)
+    (fresh.data / "cluster.new" / "PG_VERSION").write_text("18\n")
+    with fresh.server() as dsn:
         assert sql(dsn, "select 1") == 1
 
 
@@ -348,22 +372,22 @@ def test_the_server_stops_when_its_directory_is_removed(home: Home) -> None:
 # ---- errors ----------------------------------------------------------------------------------
 
 
-def test_data_of_another_major_version_are_refused(home: Home) -> None:
-    (home.data / "cluster").mkdir(parents=True)
-    (home.data / "cluster" / "PG_VERSION").write_text("9\n")
+def test_data_of_another_major_version_are_refused(fresh: Home) -> None:
+    (fresh.data / "cluster").mkdir(parents=True)
+    (fresh.data / "cluster" / "PG_VERSION").write_text("9\n")
     with pytest.raises(
         EmbeddedPostgresError, match=r"were written by PostgreSQL 9, but the programs in .* are"
     ):
-        home.server().start()
+        fresh.server().start()
     with pytest.raises(EmbeddedPostgresError, match="written by PostgreSQL 9"):  # no lock was left behind
-        home.server().start()
+        fresh.server().start()
 
 
-def test_the_data_directory_of_another_server_is_refused(home: Home) -> None:
-    home.data.mkdir()
-    (home.data / "PG_VERSION").write_text("18\n")
+def test_the_data_directory_of_another_server_is_refused(fresh: Home) -> None:
+    fresh.data.mkdir()
+    (fresh.data / "PG_VERSION").write_text("18\n")
     with pytest.raises(EmbeddedPostgresError, match="is the data directory of another PostgreSQL server"):
-        home.server().start()
+        fresh.server().start()
 
 
 def test_the_end_of_the_log_is_in_the_error(home: Home) -> None:

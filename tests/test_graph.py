@@ -20,7 +20,14 @@ def drafts(number: int) -> list[Draft]:
     party = {"id": f"c-{n}", "@referredType": "Customer"}
     spec = {"id": "s"}
     documents: list[tuple[str, dict[str, Any]]] = [
-        ("Customer", {"id": f"c-{n}", "name": f"Customer {n}", "engagedParty": {"id": "i", "@referredType": "Individual"}}),
+        (
+            "Customer",
+            {
+                "id": f"c-{n}",
+                "name": f"Customer {n}",
+                "engagedParty": {"id": "i", "@referredType": "Individual"},
+            },
+        ),
         (
             "ProductOrder",
             {
@@ -29,18 +36,33 @@ def drafts(number: int) -> list[Draft]:
                 "productOrderItem": [{"id": "1", "action": "add", "product": {"id": f"p-{n}"}}],
             },
         ),
-        ("Product", {"id": f"p-{n}", "status": "active", "realizingService": [{"id": f"s-{n}"}], "relatedParty": [party]}),
+        (
+            "Product",
+            {
+                "id": f"p-{n}",
+                "status": "active",
+                "realizingService": [{"id": f"s-{n}"}],
+                "relatedParty": [party],
+            },
+        ),
         (
             "ServiceOrder",
             {
                 "id": f"so-{n}",
-                "externalReference": [{"id": f"po-{n}", "name": f"po-{n}", "externalReferenceType": "PRODUCTORDER"}],
+                "externalReference": [
+                    {"id": f"po-{n}", "name": f"po-{n}", "externalReferenceType": "PRODUCTORDER"}
+                ],
                 "serviceOrderItem": [{"id": "1", "action": "add", "service": {"id": f"s-{n}"}}],
             },
         ),
         (
             "Service",
-            {"id": f"s-{n}", "state": "active", "serviceSpecification": spec, "supportingResource": [{"id": f"r-{n}"}]},
+            {
+                "id": f"s-{n}",
+                "state": "active",
+                "serviceSpecification": spec,
+                "supportingResource": [{"id": f"r-{n}"}],
+            },
         ),
         (
             "ResourceOrder",
@@ -102,13 +124,20 @@ def test_the_chain_takes_as_many_statements_for_many_orders_as_for_one(client: C
     found = client.data(query, first=roots)["productOrders"]
     assert found["totalCount"] == len(found["nodes"]) == roots
     last = found["nodes"][-1]
-    assert last["serviceOrders"]["nodes"][0]["resourceOrders"]["nodes"][0]["orderItem"][0]["resource"]["target"]
+    assert last["serviceOrders"]["nodes"][0]["resourceOrders"]["nodes"][0]["orderItem"][0]["resource"][
+        "target"
+    ]
     assert len(client.statements) == 8
 
 
 def test_pages_join_without_gap_or_overlap_in_both_directions(client: Client) -> None:
     fill(client, range(25))
-    for order in ([], [{"name": "DESC"}], [{"operationalState": "ASC"}, {"name": "DESC"}], [{"operationalState": "DESC"}]):
+    for order in (
+        [],
+        [{"name": "DESC"}],
+        [{"operationalState": "ASC"}, {"name": "DESC"}],
+        [{"operationalState": "DESC"}],
+    ):
         query = """query Q($first: Int, $after: String, $last: Int, $before: String, $order: [ResourceSort!]) {
             resources(first: $first, after: $after, last: $last, before: $before, orderBy: $order) {
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } } nodes { id } } }"""
@@ -145,7 +174,11 @@ def test_via_where_and_order_narrow_a_way_back(client: Client) -> None:
             "relatedParty": [{"id": customer, "@referredType": "Customer"}],
             "productOrderItem": [{"id": "1", "action": "add"}],
         }
-        client.run(bulk.copy(client.app.state.engine, [prepare(KINDS["ProductOrder"], document, imported=True)], actor="t"))
+        client.run(
+            bulk.copy(
+                client.app.state.engine, [prepare(KINDS["ProductOrder"], document, imported=True)], actor="t"
+            )
+        )
     query = """{ customer(id: "c-000000") {
         all: productOrders { totalCount }
         held: productOrders(where: { state: { eq: held } }, orderBy: [{ id: DESC }], first: 1) { totalCount nodes { id } }
@@ -164,7 +197,7 @@ def test_a_reference_heals_when_its_target_arrives(client: Client) -> None:
     service = {"id": "late", "name": "here", "state": "active", "serviceSpecification": {"id": "s"}}
     assert client.post("/tmf-api/serviceInventory/v4/service", service).status_code == 201
     assert client.data(query, id=product)["product"]["realizingService"][0]["target"] == {"name": "here"}
-    back = client.data("{ service(id: \"late\") { products { nodes { id } } } }")
+    back = client.data('{ service(id: "late") { products { nodes { id } } } }')
     assert back["service"]["products"]["nodes"] == [{"id": product}]
 
 
@@ -176,13 +209,15 @@ def test_a_reference_that_names_no_kind_leads_to_the_first_that_holds_the_id(cli
         "productOrderItem": [{"id": "1", "action": "add"}],
     }
     client.post("/tmf-api/productOrderingManagement/v4/productOrder", order)
-    forward = "{ productOrder(id: \"o\") { relatedParty { target { __typename } } } }"
-    backward = "{ partyRole(id: \"7\") { productOrders { totalCount } } organization(id: \"7\") { productOrders { totalCount } } }"
+    forward = '{ productOrder(id: "o") { relatedParty { target { __typename } } } }'
+    backward = '{ partyRole(id: "7") { productOrders { totalCount } } organization(id: "7") { productOrders { totalCount } } }'
     client.post("/tmf-api/partyRoleManagement/v4/partyRole", {"id": "7", "name": "partner"})
     assert client.data(forward)["productOrder"]["relatedParty"] == [{"target": {"__typename": "PartyRole"}}]
     assert client.data(backward) == {"partyRole": {"productOrders": {"totalCount": 1}}, "organization": None}
     client.post("/tmf-api/party/v4/organization", {"id": "7", "tradingName": "partner"})
-    assert client.data(forward)["productOrder"]["relatedParty"] == [{"target": {"__typename": "Organization"}}]
+    assert client.data(forward)["productOrder"]["relatedParty"] == [
+        {"target": {"__typename": "Organization"}}
+    ]
     assert client.data(backward) == {
         "partyRole": {"productOrders": {"totalCount": 0}}, "organization": {"productOrders": {"totalCount": 1}},
     }  # fmt: skip
@@ -199,7 +234,10 @@ def test_the_same_id_in_two_kinds_stays_apart(client: Client) -> None:
     }  # fmt: skip
     answer = client.graphql(f'{{ node(id: "{same}") {{ id }} }}')
     assert "Individual:" in answer["errors"][0]["message"]
-    assert client.data(f'{{ node(id: "Customer:{same}") {{ __typename href }} }}')["node"]["__typename"] == "Customer"
+    assert (
+        client.data(f'{{ node(id: "Customer:{same}") {{ __typename href }} }}')["node"]["__typename"]
+        == "Customer"
+    )
 
 
 def test_errors_have_codes_and_tell_nothing_of_the_inside(client: Client) -> None:
@@ -209,7 +247,10 @@ def test_errors_have_codes_and_tell_nothing_of_the_inside(client: Client) -> Non
         ("{ customers(first: -1) { nodes { id } } }", "BAD_REQUEST"),
         ('{ customers(after: "nonsense") { nodes { id } } }', "BAD_REQUEST"),
         ('mutation { updateCustomer(id: "none", input: { name: "x" }) { id } }', "NOT_FOUND"),
-        ('mutation { createIndividual(input: { id: "a/b", givenName: "a", familyName: "b" }) { id } }', "VALIDATION_FAILED"),
+        (
+            'mutation { createIndividual(input: { id: "a/b", givenName: "a", familyName: "b" }) { id } }',
+            "VALIDATION_FAILED",
+        ),
     ):
         assert client.graphql(query)["errors"][0]["extensions"]["code"] == code, query
 

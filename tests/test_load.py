@@ -30,7 +30,9 @@ def run(url: str, *files: Path, **options: Any) -> tuple[int, str]:
 
 @samples
 @every_sample
-def test_an_official_sample_loads_and_is_read_back_equal(client: Client, database_url: str, name: str) -> None:
+def test_an_official_sample_loads_and_is_read_back_equal(
+    client: Client, database_url: str, name: str
+) -> None:
     path = SAMPLES / f"{name}.json"
     code, told = run(database_url, path, kind=name)
     if name in NEEDS_LENIENCE:
@@ -94,9 +96,13 @@ def test_bad_documents_are_named_by_line_and_path_and_the_good_ones_are_kept(
     assert client.get("/tmf-api/customerManagement/v4/customer/6").json()["@type"] == "MyCustomer"
 
 
-def test_arrays_and_laid_out_documents_tell_their_lines(client: Client, database_url: str, tmp_path: Path) -> None:
+def test_arrays_and_laid_out_documents_tell_their_lines(
+    client: Client, database_url: str, tmp_path: Path
+) -> None:
     array = tmp_path / "array.json"
-    array.write_text(json.dumps([{**PERSON, "id": "a"}, {"@type": "Individual", "id": "b"}], indent=2), encoding="utf-8")
+    array.write_text(
+        json.dumps([{**PERSON, "id": "a"}, {"@type": "Individual", "id": "b"}], indent=2), encoding="utf-8"
+    )
     code, told = run(database_url, array)
     assert code == 1 and "array.json:8: Individual b: $.givenName is mandatory" in told
     several = tmp_path / "several.json"
@@ -119,13 +125,22 @@ def test_loading_again_changes_what_is_there_and_leaves_its_history(
     assert person["status"] == "initialized"
     assert person["history"] == [
         {"type": "IndividualCreateEvent", "actor": "load", "stateBefore": None, "stateAfter": "validated"},
-        {"type": "IndividualStateChangeEvent", "actor": "load", "stateBefore": "validated", "stateAfter": "initialized"},
+        {
+            "type": "IndividualStateChangeEvent",
+            "actor": "load",
+            "stateBefore": "validated",
+            "stateAfter": "initialized",
+        },
     ]
 
 
-def test_the_last_of_two_documents_with_one_id_wins(client: Client, database_url: str, tmp_path: Path) -> None:
+def test_the_last_of_two_documents_with_one_id_wins(
+    client: Client, database_url: str, tmp_path: Path
+) -> None:
     file = tmp_path / "twice.ndjson"
-    file.write_text("\n".join(json.dumps({**PERSON, "id": "1", "title": t}) for t in ("first", "last")), encoding="utf-8")
+    file.write_text(
+        "\n".join(json.dumps({**PERSON, "id": "1", "title": t}) for t in ("first", "last")), encoding="utf-8"
+    )
     assert "1 documents are new, 1 changed" in run(database_url, file)[1]
     assert client.get("/tmf-api/party/v4/individual/1").json()["title"] == "last"
 
@@ -138,14 +153,23 @@ def test_a_dry_run_writes_nothing(client: Client, database_url: str, tmp_path: P
     assert client.get("/tmf-api/party/v4/individual").json() == []
 
 
-def test_a_lenient_load_never_takes_a_page_of_results_down(client: Client, database_url: str, tmp_path: Path) -> None:
-    odd = {"@type": "ProductOrder", "id": "odd", "productOrderItem": [{"quantity": 1}], "orderDate": "long ago"}
+def test_a_lenient_load_never_takes_a_page_of_results_down(
+    client: Client, database_url: str, tmp_path: Path
+) -> None:
+    odd = {
+        "@type": "ProductOrder",
+        "id": "odd",
+        "productOrderItem": [{"quantity": 1}],
+        "orderDate": "long ago",
+    }
     good = {"@type": "ProductOrder", "id": "good", "productOrderItem": [{"id": "1", "action": "add"}]}
     file = tmp_path / "orders.ndjson"
     file.write_text("\n".join(map(json.dumps, (good, odd))), encoding="utf-8")
     code, told = run(database_url, file, lenient=True)
     assert code == 0 and "$.productOrderItem[0].action is mandatory" in told
-    nodes = client.data("{ productOrders { nodes { id orderDate productOrderItem { id action } } } }")["productOrders"]["nodes"]
+    nodes = client.data("{ productOrders { nodes { id orderDate productOrderItem { id action } } } }")[
+        "productOrders"
+    ]["nodes"]
     assert [node["id"] for node in nodes] == ["good", "odd"]
     assert nodes[1]["orderDate"] == "long ago"
     # What was odd before may stay; what a patch brings is checked.

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.test_graph import fill
 from tests.conftest import Client
+from tests.test_graph import fill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHOTS = os.environ.get("TMFGRAPH_SCREENSHOTS")
@@ -100,7 +99,9 @@ def test_the_first_page_leads_everywhere(page: Page, site: str) -> None:
     links = [link.get_attribute("href") for link in page.locator("a").all()]
     assert "/graphql" in links and "/tmf-api/productOrderingManagement/v4/productOrder" in links
     for link in links:
-        assert httpx.get(f"{site}{link}", headers={"accept": "text/html"}, timeout=30).status_code == 200, link
+        assert httpx.get(f"{site}{link}", headers={"accept": "text/html"}, timeout=30).status_code == 200, (
+            link
+        )
 
 
 def test_graphiql_runs_the_chain_and_shows_the_answer(page: Page, site: str) -> None:

@@ -139,7 +139,10 @@ def test_party_answers_for_persons_and_organizations(client: Client) -> None:
     unsaid = client.post(PARTY, {"tradingName": "Org"})
     assert unsaid.status_code == 400 and "Individual or Organization" in unsaid.json()["message"]
     listed = client.get(PARTY)
-    assert [(entry["id"], entry["@type"]) for entry in listed.json()] == [("o1", "Organization"), ("p1", "Individual")]
+    assert [(entry["id"], entry["@type"]) for entry in listed.json()] == [
+        ("o1", "Organization"),
+        ("p1", "Individual"),
+    ]
     assert listed.headers["x-total-count"] == "2"
     assert [entry["id"] for entry in client.get(f"{PARTY}?@type=Individual").json()] == ["p1"]
     assert client.get(f"{PARTY}/p1").json()["href"].endswith(f"{PARTY}/p1")
@@ -233,7 +236,12 @@ def test_dates_are_kept_as_the_moment_they_name(client: Client) -> None:
         ("2026-01-01t10:00:00.5z", "2026-01-01T10:00:00.500Z"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
     ):
-        assert client.post(INDIVIDUAL, {"givenName": "a", "familyName": "b", "birthDate": given}).json()["birthDate"] == kept
+        assert (
+            client.post(INDIVIDUAL, {"givenName": "a", "familyName": "b", "birthDate": given}).json()[
+                "birthDate"
+            ]
+            == kept
+        )
     for bad in ("2026-01-01", "2026-01-01T10:00:00", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+02:00", ""):
         answer = client.post(INDIVIDUAL, {"givenName": "a", "familyName": "b", "birthDate": bad})
         assert answer.status_code == 400, bad
@@ -248,9 +256,9 @@ def test_deleting_what_others_refer_to_is_refused_unless_forced(client: Client) 
     refused = client.delete(f"{INDIVIDUAL}/engaged")
     assert refused.status_code == 409
     assert refused.json()["referrers"] == [{"type": "Customer", "id": "c", "attribute": "engagedParty"}]
-    assert client.graphql('mutation { deleteIndividual(id: "engaged") { id } }')["errors"][0]["extensions"]["code"] == (
-        "STILL_REFERRED_TO"
-    )
+    assert client.graphql('mutation { deleteIndividual(id: "engaged") { id } }')["errors"][0]["extensions"][
+        "code"
+    ] == ("STILL_REFERRED_TO")
     assert client.delete(f"{INDIVIDUAL}/engaged?force=true").status_code == 204
     assert client.data('{ customer(id: "c") { engagedParty { target { __typename } } } }')["customer"] == {
         "engagedParty": {"target": None}

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
@@ -20,7 +21,9 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_snapshot_in_git_is_what_the_declarations_yield() -> None:
     snapshot = ROOT / "schema" / "schema.graphql"
-    assert snapshot.read_text(encoding="utf-8") == sdl(), "stale: run `./run schema --output schema/schema.graphql`"
+    assert snapshot.read_text(encoding="utf-8") == sdl(), (
+        "stale: run `./run schema --output schema/schema.graphql`"
+    )
 
 
 def test_every_type_field_and_argument_says_what_it_is() -> None:
@@ -28,7 +31,9 @@ def test_every_type_field_and_argument_says_what_it_is() -> None:
     for found in schema()._schema.type_map.values():
         if found.name.startswith("__"):
             continue
-        if isinstance(found, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType, GraphQLEnumType)):
+        if isinstance(
+            found, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType, GraphQLEnumType)
+        ):
             silent += [] if found.description else [found.name]
         if isinstance(found, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType)):
             silent += [f"{found.name}.{name}" for name, f in found.fields.items() if not f.description]
@@ -49,7 +54,7 @@ def test_the_names_of_ways_back_take_no_attribute_of_a_kind() -> None:
 
 
 def test_only_ids_lists_and_what_the_server_sets_are_never_null() -> None:
-    core = schema()._schema
+    core: Any = schema()._schema
     for kind in KINDS.values():
         fields = core.type_map[kind.name].fields
         never = {a.graphql_name for a in kind.attributes if str(fields[a.graphql_name].type).endswith("!")}
@@ -97,7 +102,7 @@ def test_one_line_adds_an_attribute_everywhere(tmp_path: Path, database_url: str
     with (tmp_path / "models" / "customer" / "customer.py").open("a", encoding="utf-8") as file:
         file.write(ONE_LINE)
     command = [sys.executable, "-c", WHAT_FOLLOWS, database_url]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -116,7 +121,9 @@ def _imports(path: Path) -> set[str]:
 
 def test_models_know_neither_schema_nor_resolvers() -> None:
     for path in (ROOT / "models").rglob("*.py"):
-        assert not [name for name in _imports(path) if name.split(".")[0] in ("schema", "resolvers", "app")], path
+        assert not [
+            name for name in _imports(path) if name.split(".")[0] in ("schema", "resolvers", "app")
+        ], path
 
 
 DOMAIN_ORDER = ("common", "resource", "service", "product", "customer", "revenue", "party")

@@ -329,6 +329,7 @@ class Server:
             "unix_socket_directories": f'"{quoted}"',
             "max_connections": "100",
             "shared_buffers": "128MB",
+            "max_wal_size": "1GB",
             "max_parallel_workers_per_gather": "0",
             "jit": "off",
             "timezone": "UTC",
@@ -350,7 +351,12 @@ class Server:
         if self.order.major >= 17:
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options = [f"--username={NAME}", "--encoding=UTF8", "--auth-local=trust", "--auth-host=reject"]
-        options += [*locale, "--no-instructions", *([] if self.order.durable else ["--no-sync"])]
+        options += [*locale, "--no-instructions"]
+        if not self.order.durable:
+            options += [
+                "--no-sync",
+                "--wal-segsize=1",
+            ]  # most of what a new cluster writes is its first segment
         command = self._program("initdb", "-D", str(half_made), *options)
         made = subprocess.run(command, check=False, **self._as())
         if made.returncode != 0:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tmfgraph.demo.common import DAY, TAX_RATE, Document, Documents, money, moment, party, price, refer
+from tmfgraph.demo.common import DAY, TAX_RATE, Document, Documents, moment, money, party, price, refer
 
 OPERATOR_ID, OPERATOR_NAME = "ORG-OPERATOR", "Nordhaven Telecom"
 SELLER = party("Organization", OPERATOR_ID, OPERATOR_NAME, "seller")
@@ -35,7 +35,6 @@ class Offering:
     months: int = 0
     values: dict[str, Any] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
-    sellable: bool = True
 
     @property
     def reference(self) -> Document:
@@ -51,7 +50,9 @@ class Offering:
 FIBRE = Specification(
     "SPEC-FIBRE", "Fibre line", "NH-100", ("downstreamSpeed", "upstreamSpeed"), "Internet access"
 )
-MOBILE = Specification("SPEC-MOBILE", "Mobile plan", "NH-200", ("dataVolume", "roaming"), "Mobile voice and data")
+MOBILE = Specification(
+    "SPEC-MOBILE", "Mobile plan", "NH-200", ("dataVolume", "roaming"), "Mobile voice and data"
+)
 ROUTER = Specification("SPEC-ROUTER", "Home router", "NH-300", ("model", "wifi"), "Managed router")
 ADDRESS = Specification("SPEC-ADDRESS", "Static IP address", "NH-110", ("ipVersion",), "Static addressing")
 BUNDLE = Specification("SPEC-BUNDLE", "Home and mobile", "NH-900", (), None)
@@ -135,12 +136,15 @@ OFFERINGS = {
 
 def catalog_documents() -> Documents:
     """The catalogue and all that is in it."""
-    yield "Catalog", {
-        **_entry("CATALOG-1", "Residential and small business", "Everything that can be ordered online."),
-        "catalogType": "Product",
-        "category": [refer("Category", id, name) for id, name in CATEGORIES.items()],
-        "relatedParty": [party("Organization", OPERATOR_ID, OPERATOR_NAME, "owner")],
-    }
+    yield (
+        "Catalog",
+        {
+            **_entry("CATALOG-1", "Residential and small business", "Everything that can be ordered online."),
+            "catalogType": "Product",
+            "category": [refer("Category", id, name) for id, name in CATEGORIES.items()],
+            "relatedParty": [party("Organization", OPERATOR_ID, OPERATOR_NAME, "owner")],
+        },
+    )
     for id, name in CATEGORIES.items():
         within = [offering.reference for offering in OFFERINGS.values() if offering.category == id]
         yield "Category", {**_entry(id, name), "isRoot": True, "productOffering": within}
@@ -217,7 +221,7 @@ def _price(offering: Offering, id: str, kind: str, value: float) -> Document:
 def _offering(offering: Offering) -> Document:
     made = {
         **_entry(offering.id, offering.name, offering.description),
-        "isSellable": offering.sellable,
+        "isSellable": True,
         "isBundle": bool(offering.parts),
         "productSpecification": specification_reference(offering),
         "category": [refer("Category", offering.category, CATEGORIES[offering.category])],

@@ -41,7 +41,7 @@ def refer(kind: str, id: str, name: str | None = None) -> Document:
 
 def party(kind: str, id: str, name: str, role: str) -> Document:
     """A reference to a party or party role, which says of what kind it is."""
-    return {**refer(kind, id, name), "role": role, "@referredType": kind}
+    return {**refer(kind, id, name), "role": role, "@type": "RelatedParty", "@referredType": kind}
 
 
 def characteristic(name: str, value: str | float | bool) -> Document:

@@ -48,7 +48,9 @@ FRANCE = Country(
     "France",
     "fr",
     _words("Camille Louis Chloé Hugo Inès Jules Manon Léo Zoé Arthur Juliette Nathan Élise Paul"),
-    _words("Garnier Lemoine Chevalier Rousselle Fontaine Mercier Blanchet Perrin Marchand Delmas Aubry Carlier"),
+    _words(
+        "Garnier Lemoine Chevalier Rousselle Fontaine Mercier Blanchet Perrin Marchand Delmas Aubry Carlier"
+    ),
     ("rue des Tilleuls", "avenue de la Gare", "rue du Moulin", "place du Marché"),
     "SARL",
 )
@@ -72,7 +74,9 @@ SWEDEN = Country(
     "Sweden",
     "sv",
     _words("Elsa Oskar Astrid Viktor Maja Axel Freja Nils Saga Erik Linnea Gustav Tuva Anton"),
-    _words("Lindqvist Bergström Sandberg Nyström Ekholm Wallin Sjögren Hedlund Åkerman Forsell Dahlgren Norén"),
+    _words(
+        "Lindqvist Bergström Sandberg Nyström Ekholm Wallin Sjögren Hedlund Åkerman Forsell Dahlgren Norén"
+    ),
     ("Björkvägen", "Storgatan", "Kvarngatan", "Ängsvägen"),
     "AB",
 )
@@ -101,8 +105,12 @@ CITIES = (
     City("Västerås", "VST", "722 11", SWEDEN),
 )
 
-STEMS = _words("Velora Ostravine Quintaro Lumesk Brenvik Caldoro Fenwara Isolde Jorvath Maresol Tavelin Zephira")
-TRADES = _words("Bakery Dental Logistics Print Architects Optics Carpentry Travel Books Florists Garage Studio")
+STEMS = _words(
+    "Velora Ostravine Quintaro Lumesk Brenvik Caldoro Fenwara Isolde Jorvath Maresol Tavelin Zephira"
+)
+TRADES = _words(
+    "Bakery Dental Logistics Print Architects Optics Carpentry Travel Books Florists Garage Studio"
+)
 
 
 @dataclass
@@ -149,7 +157,9 @@ def introduce(customer: Customer) -> None:
         "name": f"{street}, {city.post_code} {city.name}",
         "role": "installationAddress",
     }
-    media = _contact(f"{_plain(given)}.{_plain(family)}.{number}@example.com", f"+999 30 {number:07}", street, city)
+    media = _contact(
+        f"{_plain(given)}.{_plain(family)}.{number}@example.com", f"+999 30 {number:07}", street, city
+    )
     if customer.business:
         engaged = _company(customer, media, person)
     else:
@@ -257,13 +267,16 @@ def _installer_name(unit: int) -> str:
 def _partner(id: str, role_id: str, name: str, role: str, city: City) -> Documents:
     media = _contact(f"office.{id.lower()}@example.com", "+999 30 1000000", "Market Square 2", city)
     yield "Organization", _organization(id, name, city.country.company, media)
-    yield "PartyRole", {
-        "id": role_id,
-        "name": name,
-        "status": "active",
-        "engagedParty": party("Organization", id, name, role),
-        "contactMedium": media,
-        "characteristic": [{"name": "role", "value": role}],
-        "validFor": {"startDateTime": moment(-400 * DAY)},
-        "relatedParty": [party("Organization", OPERATOR_ID, OPERATOR_NAME, "principal")],
-    }
+    yield (
+        "PartyRole",
+        {
+            "id": role_id,
+            "name": name,
+            "status": "active",
+            "engagedParty": party("Organization", id, name, role),
+            "contactMedium": media,
+            "characteristic": [{"name": "role", "value": role}],
+            "validFor": {"startDateTime": moment(-400 * DAY)},
+            "relatedParty": [party("Organization", OPERATOR_ID, OPERATOR_NAME, "principal")],
+        },
+    )
