@@ -1,0 +1,32 @@
+"""What the README shows is what happens."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.conftest import Client
+from tmfgraph import demo, settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_query_of_the_readme_gives_its_answer_on_the_demo_data(client: Client, database_url: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    query = re.search(r"```graphql\n(.*?)```", text, re.DOTALL)
+    answer = re.search(r"```json\n(.*?)```", text, re.DOTALL)
+    assert query and answer
+    demo.ensure(database_url, settings.Settings())
+    assert client.graphql(query[1]) == json.loads(answer[1])
+
+
+def test_the_curl_of_the_readme_finds_something(client: Client, database_url: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    path = re.search(r"curl 'localhost:8000(/[^']*)'", text)
+    assert path
+    demo.ensure(database_url, settings.Settings())
+    answer = client.get(path[1])
+    assert answer.status_code == 200 and answer.json()
+
+
+def test_the_table_of_settings_is_the_one_in_the_code() -> None:
+    assert settings.as_markdown() in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
