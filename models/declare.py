@@ -194,24 +194,24 @@ class Attribute:
     def graphql_name(self) -> str:
         return camel(self.name)
 
-    @property
+    @functools.cached_property
     def is_value(self) -> bool:
         return isinstance(self.type, type) and hasattr(self.type, "__tmf_value__")
 
-    @property
+    @functools.cached_property
     def is_scalar(self) -> bool:
         """Whether it has a column of its own, and can be filtered and sorted by."""
         return not (self.many or self.is_value or self.type is Json)
 
-    @property
+    @functools.cached_property
     def server_set(self) -> bool:
         return bool({Mark.SERVER_SET, Mark.CREATED, Mark.CHANGED}.intersection(self._plain_marks))
 
-    @property
+    @functools.cached_property
     def fixed(self) -> bool:
         return self.server_set or Mark.FIXED in self._plain_marks
 
-    @property
+    @functools.cached_property
     def _plain_marks(self) -> tuple[Mark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, Mark))
 

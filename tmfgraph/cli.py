@@ -205,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         _demo,
         "add demo data",
-        "Add demo data: customers with their products, services, resources, orders and bills, all linked.",
+        "Add demo data: customers with their products, services, resources and orders, all linked.",
     )
     demo.add_argument(
         "--scale", type=_positive, default=1, metavar="N", help="how many times the small set (default: 1)"
