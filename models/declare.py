@@ -224,27 +224,15 @@ class Attribute:
 
 
 @dataclass(frozen=True, eq=False)
-class Kind:
-    """What a `@resource` class says about itself, beyond its attributes."""
+class Node:
+    """What answers at paths and in the graph under a name of its own."""
 
     cls: type[Any]
     homes: tuple[Home, ...]
-    flow: Flow | None = None
-    state: str | None = None
-    """JSON key of the attribute whose changes are changes of state; the one that `flow` rules."""
-    extends: "Abstract | None" = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
         return self.cls.__name__
-
-    @property
-    def api(self) -> Api:
-        return self.homes[0].api
-
-    @property
-    def domain(self) -> str:
-        return self.api.domain
 
     @property
     def singular(self) -> str:
@@ -264,6 +252,24 @@ class Kind:
     def attributes(self) -> tuple[Attribute, ...]:
         return attributes(self.cls)
 
+
+@dataclass(frozen=True, eq=False)
+class Kind(Node):
+    """What a `@resource` class says about itself, beyond its attributes."""
+
+    flow: Flow | None = None
+    state: str | None = None
+    """JSON key of the attribute whose changes are changes of state; the one that `flow` rules."""
+    extends: "Abstract | None" = field(default=None, repr=False)
+
+    @property
+    def api(self) -> Api:
+        return self.homes[0].api
+
+    @property
+    def domain(self) -> str:
+        return self.api.domain
+
     @functools.cached_property
     def by_key(self) -> dict[str, Attribute]:
         return {attribute.key: attribute for attribute in self.attributes}
@@ -275,35 +281,12 @@ class Kind:
 
 
 @dataclass(frozen=True, eq=False)
-class Abstract:
+class Abstract(Node):
     """A type without a table, the common face of several kinds: Party of Individual and Organization."""
-
-    cls: type[Any]
-    homes: tuple[Home, ...]
-
-    @property
-    def name(self) -> str:
-        return self.cls.__name__
-
-    @property
-    def singular(self) -> str:
-        return self.name[0].lower() + self.name[1:]
-
-    @property
-    def plural(self) -> str:
-        return plural(self.singular)
-
-    @property
-    def doc(self) -> str:
-        return description(self.cls)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         return tuple(kind for kind in KINDS.values() if kind.extends is self)
-
-    @functools.cached_property
-    def attributes(self) -> tuple[Attribute, ...]:
-        return attributes(self.cls)
 
 
 KINDS: dict[str, Kind] = {}

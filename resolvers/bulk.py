@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.declare import KINDS, Kind
 from models.tables import event, reference, table
-from resolvers.store import Draft, columns_of, event_row, reference_rows
+from resolvers.documents import Draft, columns_of, event_row, reference_rows
 
 
 async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> None:

@@ -14,8 +14,9 @@ from models import door
 from models.declare import KINDS, Kind
 from models.door import BadJson
 from resolvers import bulk
+from resolvers.documents import Draft, prepare
 from resolvers.errors import BadRequest, CallerError, Invalid
-from resolvers.store import Draft, Store, prepare
+from resolvers.store import Store
 from tmfgraph import database
 from tmfgraph.settings import Settings
 

@@ -57,8 +57,7 @@ def flat(api: str, name: str) -> tuple[dict[str, Any], set[str]]:
 
 def official_type(found: dict[str, Any]) -> str:
     if "$ref" in found:
-        name = found["$ref"].rpartition("/")[2]
-        return name
+        return found["$ref"].rpartition("/")[2]
     if found.get("type") == "array":
         return f"[{official_type(found['items'])}]"
     if found.get("format") == "date-time":
@@ -70,7 +69,8 @@ def our_type(attribute: Any) -> str:
     scalars: dict[Any, str] = {
         str: "string", int: "integer", float: "number", bool: "boolean", dt.datetime: "date-time", Json: "Any",
     }  # fmt: skip
-    name = scalars.get(attribute.type) or OTHER_NAME.get(attribute.type.__name__, attribute.type.__name__)
+    declared: str = attribute.type.__name__
+    name = scalars.get(attribute.type) or OTHER_NAME.get(declared) or declared
     return f"[{name}]" if attribute.many else name
 
 

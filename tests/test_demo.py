@@ -13,8 +13,8 @@ import pytest
 from models.codec import canonical
 from models.declare import KINDS
 from models.tables import table_name
+from resolvers.documents import Draft, prepare
 from resolvers.pages import CHAIN, WAY_BACK
-from resolvers.store import Draft, prepare
 from tmfgraph import demo
 from tmfgraph.settings import Settings
 

@@ -480,7 +480,7 @@ def test_an_account_without_rights_runs_a_server_of_its_own(directory: Path) -> 
     account: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     python = next((path for path in (sys.executable, "/usr/bin/python3") if runs(path, account)), None)
     if python is None:
-        pytest.skip("no Python 3.11 or newer that the account nobody can run")
+        pytest.skip(reason="no Python 3.11 or newer that the account nobody can run")
     library = directory / "library" / "tmfgraph"
     library.mkdir(parents=True)
     (library / "__init__.py").touch()

@@ -6,8 +6,8 @@ import pytest
 
 from models.declare import KINDS
 from resolvers import bulk
+from resolvers.documents import Draft, prepare
 from resolvers.pages import CHAIN, EXAMPLES
-from resolvers.store import Draft, prepare
 from tests.conftest import Client
 
 LINKS_OF_THE_CHAIN = 8

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from models.codec import relations
 from models.declare import KINDS, Attribute, Kind, Points, Reached, attributes
 from models.tables import event
-from resolvers.store import Store, prepare
+from resolvers.documents import prepare
+from resolvers.store import Store
 from tests.conftest import Client
 from tests.samples import (
     complete,

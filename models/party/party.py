@@ -113,40 +113,31 @@ class Disability(Extensible):
     """When it applies."""
 
 
-@value
-class IndividualIdentification(Extensible):
-    """A document that proves who a person is."""
+class Identification(Extensible):
+    """What proves who a party is."""
 
     identification_id: str | None = None
-    """Number of the document."""
+    """Number of the document or registration."""
     identification_type: str | None = None
-    """The kind of document, such as "passport"."""
+    """What it is, such as "passport" or "commercial register"."""
     issuing_authority: str | None = None
     """Who issued it."""
     issuing_date: dt.datetime | None = None
     """When it was issued."""
     attachment: AttachmentRefOrValue | None = None
-    """A picture of the document."""
+    """A picture of it."""
     valid_for: TimePeriod | None = None
     """When it is valid."""
 
 
 @value
-class OrganizationIdentification(Extensible):
-    """A registration that proves what an organization is."""
+class IndividualIdentification(Identification):
+    """A document that proves who a person is."""
 
-    identification_id: str | None = None
-    """Number of the registration."""
-    identification_type: str | None = None
-    """The kind of registration, such as "commercial register"."""
-    issuing_authority: str | None = None
-    """Who keeps the register."""
-    issuing_date: dt.datetime | None = None
-    """When it was issued."""
-    attachment: AttachmentRefOrValue | None = None
-    """A picture of the document."""
-    valid_for: TimePeriod | None = None
-    """When it is valid."""
+
+@value
+class OrganizationIdentification(Identification):
+    """A registration that proves what an organization is."""
 
 
 @value

@@ -1,0 +1,209 @@
+"""Documents on their way in: checked, completed by what the server sets, and taken apart into rows."""
+
+import copy
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.codec import ID_PATTERN, Found, Problem, canonical, check, now
+from models.declare import Kind, Mark, Reached
+from models.tables import key_of, new_id
+from resolvers.errors import IllegalMove, Invalid
+
+
+@dataclass
+class Draft:
+    """A document on its way in: checked, with what the server adds."""
+
+    kind: Kind
+    id: str
+    key: uuid.UUID
+    body: dict[str, Any]
+    references: list[Found]
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def state(self) -> str | None:
+        return state_of(self.kind, self.body)
+
+    @property
+    def document(self) -> str:
+        return encode(self.body)
+
+
+def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool = False) -> Draft:
+    """A document that came in, checked and completed by what the server sets; Invalid where it breaks a rule.
+
+    An imported one keeps its server-set attributes and may stand anywhere in its life. A lenient import
+    also keeps nested values without their mandatory attributes, unknown enumeration values and malformed
+    dates, with a warning for each.
+    """
+    if not isinstance(document, dict):
+        raise Invalid(kind.name, [Problem("$", "must be an object")])
+    body = dict(document)
+    body.pop("href", None)
+    id, problems = _id(body.pop("id", None))
+    for attribute in kind.attributes:
+        if attribute.server_set and not imported:
+            body.pop(attribute.key, None)
+    moment = now()
+    for attribute in kind.attributes:
+        if attribute.key not in body and {Mark.CREATED, Mark.CHANGED}.intersection(
+            m for m in attribute.marks if isinstance(m, Mark)
+        ):
+            body[attribute.key] = moment
+    if body.get("@type") is None:
+        body["@type"] = kind.name
+    flow, state = kind.flow, kind.state
+    if flow and state and not body.get(state) and not kind.by_key[state].mandatory:
+        body[state] = flow.starts[0]
+    checked = check(kind, body)
+    problems += checked.problems
+    readable = not any(p.path == f"$.{state}" for p in problems)
+    if flow and state and readable and not imported and body[state] not in flow.starts:
+        starts = " or ".join(flow.starts)
+        problems.append(Problem(f"$.{state}", f"is {body[state]}, but a {kind.name} starts as {starts}"))
+    refused = [p for p in problems if not (lenient and p.lenient)]
+    if refused:
+        raise Invalid(kind.name, refused)
+    if not imported:
+        _stamp_reached(kind, body, None)
+    return Draft(kind, id, key_of(kind.name, id), body, checked.references, problems)
+
+
+def _id(given: Any) -> tuple[str, list[Problem]]:
+    if given is None:
+        return str(new_id()), []
+    if not isinstance(given, str) or not ID_PATTERN.fullmatch(given) or given in (".", ".."):
+        return "", [Problem("$.id", "must be 1 to 128 letters, digits or any of . _ ~ : -, not . or ..")]
+    return given, []
+
+
+def merged(kind: Kind, id: str, old: dict[str, Any], change: dict[str, Any]) -> Draft:
+    """The document after a merge patch, checked: only problems that the change brings count."""
+    before = {"id": id, **old}
+    problems = []
+    for key, value in change.items():
+        attribute = kind.by_key.get(key)
+        if key == "href":
+            continue  # a client that sends back what it read means no change: it has no fixed form
+        if attribute and attribute.fixed and not _same(value, before.get(key)):
+            problems.append(Problem(f"$.{key}", "cannot be changed"))
+    body = merge(old, {k: v for k, v in change.items() if k not in ("id", "href")})
+    if body.get("@type") is None:
+        body["@type"] = kind.name
+    for attribute in kind.attributes:
+        if Mark.CHANGED in [m for m in attribute.marks if isinstance(m, Mark)]:
+            body[attribute.key] = now()
+    checked = check(kind, body)
+    if checked.problems:
+        earlier = {(p.path, p.message) for p in check(kind, copy.deepcopy(old)).problems}
+        problems += [p for p in checked.problems if (p.path, p.message) not in earlier]
+    if problems:
+        raise Invalid(kind.name, problems)
+    was, now_ = state_of(kind, old), state_of(kind, body)
+    moved = kind.flow is not None and was is not None and was != now_
+    if kind.flow and was and moved and (now_ is None or not kind.flow.allows(was, now_)):
+        raise IllegalMove(kind.name, id, was, str(now_), kind.flow.moves.get(was, ()))
+    _stamp_reached(kind, body, was)
+    return Draft(kind, id, key_of(kind.name, id), body, checked.references)
+
+
+def _same(new: Any, old: Any) -> bool:
+    if isinstance(new, str) and isinstance(old, str):
+        return (canonical(new) or new) == (canonical(old) or old)
+    return new == old
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """RFC 7396: null removes, an object merges, all else replaces. Neither argument is changed."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+def _stamp_reached(kind: Kind, body: dict[str, Any], was: str | None) -> None:
+    """Notes when a state was reached, in the attributes declared for that."""
+    state = state_of(kind, body)
+    for attribute in kind.attributes:
+        mark = attribute.mark(Reached)
+        if mark and state in mark.states and state != was and not body.get(attribute.key):
+            body[attribute.key] = now()
+
+
+def state_of(kind: Kind, body: Mapping[str, Any]) -> str | None:
+    value = body.get(kind.state) if kind.state else None
+    return value if isinstance(value, str) else None
+
+
+def encode(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def columns_of(draft: Draft) -> dict[str, Any]:
+    """The values of the typed columns; null where a leniently kept value has another type."""
+    values: dict[str, Any] = {"key": draft.key, "id": draft.id}
+    for attribute in draft.kind.scalars:
+        values[attribute.name] = _column_value(attribute.type, draft.body.get(attribute.key))
+    return values
+
+
+def _column_value(type_: Any, value: Any) -> Any:
+    if type_ is float:
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if type_ is bool:
+        return value if isinstance(value, bool) else None
+    if type_ is int:
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, str) else None
+
+
+def reference_rows(draft: Draft) -> list[dict[str, Any]]:
+    return [
+        {
+            "source_key": draft.key,
+            "source_kind": draft.kind.name,
+            "relation": found.relation,
+            "position": found.position,
+            "rank": rank,
+            "target_key": key_of(name, found.id),
+            "target_kind": name,
+            "target_id": found.id,
+        }
+        for found in draft.references
+        for rank, name in enumerate(found.kinds)
+    ]
+
+
+def event_row(
+    kind: Kind,
+    key: uuid.UUID,
+    id: str,
+    change: str,
+    revision: int,
+    before: str | None,
+    after: str | None,
+    document: str,
+    actor: str,
+) -> dict[str, Any]:
+    return {
+        "entity_key": key,
+        "entity_kind": kind.name,
+        "revision": revision,
+        "id": new_id(),
+        "entity_id": id,
+        "type": f"{kind.name}{change}Event",
+        "time": now(),
+        "actor": actor,
+        "state_before": before,
+        "state_after": after,
+        "document": document,
+    }
