@@ -26,6 +26,7 @@ def postgres() -> Iterator[str]:
     """URL of a PostgreSQL of this test run's own."""
     # pytest's tmp_path is closed to the account that PostgreSQL runs under when the tests run as root.
     directory = Path(tempfile.mkdtemp(prefix="tmfgraph-tests-"))
+    directory.chmod(0o755)
     server = EmbeddedPostgres(directory / "data", durable=False)
     try:
         yield server.start()

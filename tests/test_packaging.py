@@ -76,7 +76,7 @@ def test_the_wheel_is_complete_and_keeps_to_its_own_name(wheel: Path):
     found = zipfile.ZipFile(wheel).namelist()
     distribution = f"tmfgraph-{tmfgraph.__version__}.dist-info"
     assert {name.partition("/")[0] for name in found} == {"tmfgraph", distribution}
-    ours = [path for path in (ROOT / "tmfgraph").rglob("*") if path.suffix in (".py", ".typed")]
+    ours = [path for path in (ROOT / "tmfgraph").rglob("*") if path.is_file()]
     bundled = [ROOT / "app.py", *(p for name in BUNDLED for p in (ROOT / name).rglob("*") if p.is_file())]
     expected = {path.relative_to(ROOT).as_posix() for path in ours}
     expected |= {f"tmfgraph/_app/{path.relative_to(ROOT).as_posix()}" for path in bundled}

@@ -18,7 +18,7 @@ class AccountRef(Extensible):
     description: str | None = None
     """What the account is for."""
     name: str
-    """Name of the account."""
+    """What the account is called."""
     at_referred_type: str | None = None
     """The actual type of the account."""
 

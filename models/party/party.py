@@ -106,9 +106,9 @@ class Disability(Extensible):
     """A disability of a person, so that they can be served well."""
 
     disability_code: str | None = None
-    """Code of the disability."""
+    """The disability as a code, such as one of ICF."""
     disability_name: str | None = None
-    """Name of the disability."""
+    """The disability in words."""
     valid_for: TimePeriod | None = None
     """When it applies."""
 
@@ -171,9 +171,9 @@ class Skill(Extensible):
     evaluated_level: str | None = None
     """The level found, such as "expert"."""
     skill_code: str | None = None
-    """Code of the skill."""
+    """The skill as a code."""
     skill_name: str | None = None
-    """Name of the skill."""
+    """The skill in words."""
     valid_for: TimePeriod | None = None
     """When this was so."""
 
