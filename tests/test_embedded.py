@@ -161,8 +161,10 @@ def open_directory() -> Iterator[Path]:
     """A directory that every account may enter, unlike pytest's own."""
     made = Path(tempfile.mkdtemp(prefix="tmfgraph-test-", dir="/tmp"))
     made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
 
 
 @pytest.fixture

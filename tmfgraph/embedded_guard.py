@@ -278,7 +278,7 @@ class Server:
         """Signal the postmaster; False if there is none to be found."""
         if self.child:
             self.child.send_signal(signum)
-            return True
+            return self.child.returncode is None
         if ask(self.socket) != ABSENT and (pid := self._recorded_pid()):
             # Who listens is the postmaster, so it lives, and the pid in its file is its own.
             with contextlib.suppress(ProcessLookupError):
