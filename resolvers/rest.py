@@ -48,7 +48,8 @@ class Rest:
         self._homes = homes()
 
     async def __call__(self, request: Request) -> Response:
-        path = request.url.path.rstrip("/")
+        # As the server decoded it; request.url would escape it anew.
+        path = request.scope["path"].rstrip("/")
         if path in self._homes:
             home, node = self._homes[path]
             return await self._dispatch(request, {"GET": self._list, "POST": self._create}, home, node)
@@ -56,7 +57,7 @@ class Rest:
         if collection in self._homes:
             home, node = self._homes[collection]
             methods = {"GET": self._get, "PATCH": self._patch, "DELETE": self._delete}
-            return await self._dispatch(request, methods, home, node, request.path_params.get("id", id))
+            return await self._dispatch(request, methods, home, node, id)
         raise HttpError(404, "Not found", f"There is no resource at {path[:200]}; GET /tmf-api lists them.")
 
     async def _dispatch(
@@ -121,7 +122,10 @@ class _Query:
     def __init__(self, request: Request, *, single: bool = False) -> None:
         try:
             pairs = parse_qsl(
-                request.url.query, keep_blank_values=True, max_num_fields=PARAMETERS_AT_MOST, errors="strict"
+                request.scope["query_string"].decode("ascii"),
+                keep_blank_values=True,
+                max_num_fields=PARAMETERS_AT_MOST,
+                errors="strict",
             )
         except UnicodeDecodeError:
             raise BadRequest("The query string is not UTF-8.") from None

@@ -86,6 +86,24 @@ def test_ids_that_cannot_stand_in_a_path_are_refused(shared: Client) -> None:
         assert answer.json()["problems"][0]["path"] == "$.id"
 
 
+def test_ids_are_found_however_they_are_escaped(shared: Client) -> None:
+    shared.post(INDIVIDUAL, individual("plain"))
+    assert shared.get(f"{INDIVIDUAL}/plain%3Fx").status_code == 404
+    assert shared.get(f"{INDIVIDUAL}/plain%23x").status_code == 404
+    assert shared.get(f"{INDIVIDUAL}/pl%61in").status_code == 200
+    for id in ("a:b", "a~b", "a.b_c-d"):
+        shared.post(INDIVIDUAL, individual(id))
+        assert shared.get(f"{INDIVIDUAL}/{id}").json()["id"] == id
+
+
+def test_finer_dates_sort_among_the_usual_ones(client: Client) -> None:
+    moments = [f"2026-01-01T10:00:00.{fraction}Z" for fraction in ("506", "506123", "507", "5065")]
+    for number, moment in enumerate(moments):
+        client.post(INDIVIDUAL, individual(str(number), birthDate=moment))
+    query = "{ individuals(orderBy: [{ birthDate: ASC }]) { nodes { id } } }"
+    assert [node["id"] for node in client.data(query)["individuals"]["nodes"]] == ["0", "1", "3", "2"]
+
+
 def test_an_id_is_taken_once(shared: Client) -> None:
     assert shared.post(INDIVIDUAL, individual("once")).status_code == 201
     again = shared.post(INDIVIDUAL, individual("once"))
