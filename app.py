@@ -1,5 +1,6 @@
 """The wiring: settings in, a Starlette application out."""
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -27,6 +28,8 @@ from resolvers.errors import BadRequest, CallerError, Unavailable
 from resolvers.graph import Context
 from resolvers.rest import HttpError, Rest, error_response, read_body
 from resolvers.store import Store
+from resolvers.tasks import EFFECTS
+from resolvers.worker import Worker
 from schema.graphql import public_errors, schema
 from tmfgraph import database
 from tmfgraph.migrate import at_head
@@ -48,13 +51,19 @@ def build(settings: Settings) -> Starlette:
     engine = engine_of(settings)
 
     def store(request: Request) -> Store:
-        return Store(engine, strict_references=settings.strict_references)
+        return Store(engine, strict_references=settings.strict_references, effects=EFFECTS)
 
     base_url = settings.url
     rest = Rest(store, base_url)
+    worker = Worker(
+        engine,
+        base_url=base_url,
+        directory=settings.exchange_dir,
+        strict_references=settings.strict_references,
+    )
 
     async def graphql(request: Request) -> Response:
-        return await _graphql(request, Context(store(request), base_url))
+        return await _graphql(request, Context(store(request), base_url, settings.subgraph))
 
     async def index(request: Request) -> Response:
         nodes = [*KINDS.values(), *ABSTRACTS.values()]
@@ -93,7 +102,11 @@ def build(settings: Settings) -> Starlette:
         started = time.monotonic()
         schema()
         logger.info("The schema of %d kinds is made in %.1f s.", len(KINDS), time.monotonic() - started)
+        working = asyncio.create_task(worker.run())
         yield
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
         await engine.dispose()
 
     application = Starlette(
@@ -113,6 +126,7 @@ def build(settings: Settings) -> Starlette:
     )
     application.router.redirect_slashes = False
     application.state.engine = engine
+    application.state.worker = worker
     return application
 
 

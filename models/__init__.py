@@ -6,13 +6,21 @@ from importlib import import_module
 for _name in (
     "resource.inventory",
     "resource.ordering",
+    "resource.activation",
     "service.inventory",
     "service.ordering",
+    "service.activation",
     "product.catalog",
     "product.inventory",
     "product.ordering",
     "customer.customer",
+    "customer.bill",
+    "customer.consumption",
+    "customer.usage",
+    "customer.appointment",
+    "revenue.usage",
     "party.party",
     "party.party_role",
+    "party.identity",
 ):
     import_module(f"models.{_name}")

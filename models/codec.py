@@ -12,7 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.declare import Attribute, Json, Kind, Link, Points, attributes, link_of
+from models.declare import (
+    Attribute,
+    Json,
+    Kind,
+    Link,
+    Points,
+    attributes,
+    family_attributes,
+    general_of,
+    link_of,
+    special_of,
+)
 from models.door import MAX_SAFE_INTEGER
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
@@ -53,8 +64,18 @@ class Found:
     relation: str
     position: int
     kinds: tuple[str, ...]
-    """Where the target may be, in the order in which to look; never empty."""
+    """Where the target may be, in the order in which to look; never empty. The name of what another
+    system holds, where it is such a reference."""
     id: str
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A write-only value that was taken out of a document; no text where it is to be forgotten."""
+
+    place: str
+    """Which one it is, by the id of the object that held it: `credential/42/password`."""
+    text: str | None = field(repr=False)
 
 
 @dataclass
@@ -63,18 +84,39 @@ class Checked:
 
     problems: list[Problem] = field(default_factory=list)
     references: list[Found] = field(default_factory=list)
+    secrets: list[Secret] = field(default_factory=list)
+    secret_places: list[str] = field(default_factory=list)
+    """Where secrets may be, given or kept from earlier."""
 
 
 def check(kind: Kind, document: dict[str, Any]) -> Checked:
-    """The problems of a document of this kind and the references in it; makes its dates canonical."""
+    """The problems of a document of this kind and the references in it.
+
+    Makes its dates canonical, and takes its secrets out.
+    """
     result = Checked()
     shape(kind).check(document, None, _Run(result))
     return result
 
 
+@functools.cache
 def relations(kind: Kind) -> tuple[Relation, ...]:
-    """Every place in documents of this kind where a reference to one of our kinds may stand."""
-    return shape(kind).relations
+    """Every place in documents of this kind where a reference may stand."""
+    return tuple({r.path: r for one in (kind, *kind.special) for r in shape(one).relations}.values())
+
+
+@functools.cache
+def holds_secrets(kind: Kind) -> bool:
+    """Whether documents of this kind have write-only attributes."""
+
+    def found(cls: type[Any], seen: set[type[Any]]) -> bool:
+        seen.add(cls)
+        return any(
+            a.write_only or (a.is_value and a.type not in seen and found(a.type, seen))
+            for a in family_attributes(cls)
+        )
+
+    return found(kind.cls, set())
 
 
 def canonical(text: str) -> str | None:
@@ -127,6 +169,20 @@ class _Run:
         self.positions[relation] = position + 1
         self.result.references.append(Found(relation, position, kinds, id))
 
+    def secret(self, place: str, at: "tuple[_Path, str]", holder: dict[str, Any]) -> None:
+        """Takes a secret, where there is one, out of the object that holds it."""
+        key, id = at[1], holder.get("id")
+        where = f"{place}/{id}/{key}"
+        if isinstance(id, str):
+            self.result.secret_places.append(where)
+        if key not in holder:
+            return
+        text = holder.pop(key)
+        if text is not None and not isinstance(text, str):
+            self.problem(at, f"must be a string, not {_name(text)}")
+        elif isinstance(id, str):
+            self.result.secrets.append(Secret(where, text))
+
 
 _Path = tuple["_Path", str | int] | None  # linked, so that a path costs nothing until it is needed
 _Handler = Callable[[Any, _Path, _Run], Any]  # gives the value to keep
@@ -144,6 +200,23 @@ def shape(kind: Kind) -> _Shape:
     return _Shape(_object(kind.cls, kind.api.number, "", {}, found), tuple(found.values()))
 
 
+def _value(
+    cls: type[Any], api: str, path: str, within: dict[type[Any], _Handler], relations: dict[str, Relation]
+) -> _Handler:
+    """The check of a nested object; of a polymorphic one, that of the case which its @type names."""
+    plain = _object(cls, api, path, within, relations)
+    cases = {name: _object(case, api, path, within, relations) for name, case in special_of(cls).items()}
+    if not cases:
+        return plain
+
+    def check(value: Any, at: _Path, run: _Run) -> Any:
+        named = (value.get("@type"), value.get("@baseType")) if isinstance(value, dict) else ()
+        case = next((cases[name] for name in named if isinstance(name, str) and name in cases), plain)
+        return case(value, at, run)
+
+    return check
+
+
 def _object(
     cls: type[Any], api: str, path: str, within: dict[type[Any], _Handler], relations: dict[str, Relation]
 ) -> _Handler:
@@ -152,6 +225,8 @@ def _object(
         return within[cls]
     handlers: dict[str, _Handler] = {}
     mandatory: list[str] = []
+    # Whatever case an object says it is, a secret of any case of its family stays none of its text.
+    hidden = [a.key for a in family_attributes(general_of(cls) or cls) if a.write_only]
     top = not path
 
     def check(value: Any, at: _Path, run: _Run) -> Any:
@@ -171,15 +246,18 @@ def _object(
                 run.problem((at, key), "is mandatory", lenient=not top)
         if follow is not None:
             follow(value, run)
+        for key in hidden:
+            run.secret(path, (at, key), value)
         return value
 
     nested = {**within, cls: check}
     for attribute in attributes(cls):
-        handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)
+        if not attribute.write_only:
+            handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)
         if attribute.mandatory_for(api):
             mandatory.append(attribute.key)
     link = link_of(cls) if path else None
-    follow = _follow(link, path, relations) if link and link.kinds else None
+    follow = _follow(link, path, relations) if link else None
     return check
 
 
@@ -193,11 +271,10 @@ def _attribute(
     place = f"{path}.{attribute.key}" if path else attribute.key
     points = attribute.mark(Points)
     if attribute.is_value:
-        one = _object(attribute.type, api, place, within, relations)
+        one = _value(attribute.type, api, place, within, relations)
     elif points is not None:
-        link = Link(points.kind)
-        relations[place] = Relation(place, link)
-        one = _pointing_scalar(place, link)
+        relations[place] = Relation(place, points.link)
+        one = _pointing_scalar(place, points)
     else:
         one = _scalar(attribute)
     return _list(one) if attribute.many else one
@@ -233,12 +310,14 @@ def _follow(link: Link, place: str, relations: dict[str, Relation]) -> Callable[
     return follow
 
 
-def _pointing_scalar(place: str, link: Link) -> _Handler:
+def _pointing_scalar(place: str, points: Points) -> _Handler:
     def check(value: Any, at: _Path, run: _Run) -> Any:
         if not isinstance(value, str):
             run.problem(at, f"must be a string, not {_name(value)}")
-        elif value:
-            run.reference(place, link.kinds, value)
+        else:
+            kinds, id = points.found(value)
+            if kinds:
+                run.reference(place, kinds, id)
         return value
 
     return check

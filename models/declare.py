@@ -21,6 +21,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar, dataclass_transform
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -40,6 +41,7 @@ class Mark(enum.Enum):
     CREATED = "the time of creation, set by the server"
     CHANGED = "the time of the last change, set by the server"
     FIXED = "given on create, cannot be changed afterwards"
+    WRITE_ONLY = "a secret: taken in, kept as a digest, never given out"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ ServerSet = Annotated[T, Mark.SERVER_SET]
 Created = Annotated[T, Mark.CREATED]
 Changed = Annotated[T, Mark.CHANGED]
 Fixed = Annotated[T, Mark.FIXED]
+WriteOnly = Annotated[T, Mark.WRITE_ONLY]
 
 
 def reached(*states: str) -> Reached:
@@ -103,20 +106,23 @@ class Link:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Names of the kinds it may point to; for ANY, all of them."""
+        """Names of the kinds it may point to, for ANY of all; a general kind stands for its special ones."""
         if isinstance(self.to, External):
             return ()
         if isinstance(self.to, Group):
-            return self.to.kinds or tuple(KINDS)
+            return self.to.kinds or tuple(kind.name for kind in roots())
         return (self.to,)
 
     def targets(self, referred_type: object) -> tuple[str, ...]:
         """Names of the kinds that hold the target, the first that has the id being the one.
 
-        The type that a reference carries decides where it names one of the declared kinds, in
-        whatever case. Another name is that of an extension (`VirtualResource`), or missing: then
-        the declared kinds are tried in their order. A reference to ANY must name a kind of ours.
+        For what other systems hold it is their name for it. The type that a reference carries
+        decides where it names one of the declared kinds, in whatever case. Another name is that of
+        an extension (`VirtualResource`), or missing: then the declared kinds are tried in their
+        order. A reference to ANY must name a kind of ours.
         """
+        if isinstance(self.to, External):
+            return (self.to.name,)
         if isinstance(referred_type, str):
             named = _NAMES.get(referred_type.casefold())
             if named in self.kinds:
@@ -126,14 +132,26 @@ class Link:
 
 @dataclass(frozen=True)
 class Points:
-    """Marks a scalar attribute that holds the id of a `kind`; the graph offers it as `field`."""
+    """Marks a scalar attribute that says which entity is meant; the graph offers that as `field`."""
 
-    kind: str
+    link: Link
     field: str
+    by_href: bool = False
+    """Whether it holds the address of the entity, not its id."""
+
+    def found(self, value: object) -> tuple[tuple[str, ...], str]:
+        """Names of the kinds that may hold the entity, and its id; no names where it cannot be told."""
+        if not isinstance(value, str) or not value:
+            return (), ""
+        if not self.by_href:
+            return self.link.kinds, value
+        path, _, id = urlsplit(value).path.rpartition("/")
+        kind = kind_at(path)
+        return ((kind.root.name,) if kind and kind.root.name in self.link.kinds and id else ()), id
 
 
-def points_to(kind: str, *, field: str) -> Points:
-    return Points(kind, field)
+def points_to(to: str | Group, *, field: str, by_href: bool = False) -> Points:
+    return Points(Link(to), field, by_href)
 
 
 # ---- APIs, homes, flows, kinds ----------------------------------------------------------------
@@ -176,6 +194,17 @@ class Flow:
     def allows(self, old: str, new: str) -> bool:
         return old == new or new in self.moves.get(old, ())
 
+    def way(self, old: str, new: str) -> tuple[str, ...] | None:
+        """The states to go through from `old` to `new`, the shortest way; None where none leads there."""
+        ways: dict[str, tuple[str, ...]] = {old: ()}
+        queue = [old]
+        for state in queue:
+            for following in self.moves.get(state, ()):
+                if following not in ways:
+                    ways[following] = (*ways[state], following)
+                    queue.append(following)
+        return ways.get(new)
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -210,6 +239,10 @@ class Attribute:
     @functools.cached_property
     def fixed(self) -> bool:
         return self.server_set or Mark.FIXED in self._plain_marks
+
+    @functools.cached_property
+    def write_only(self) -> bool:
+        return Mark.WRITE_ONLY in self._plain_marks
 
     @functools.cached_property
     def _plain_marks(self) -> tuple[Mark, ...]:
@@ -253,6 +286,9 @@ class Node:
         return attributes(self.cls)
 
 
+OPERATIONS = ("create", "patch", "delete")
+
+
 @dataclass(frozen=True, eq=False)
 class Kind(Node):
     """What a `@resource` class says about itself, beyond its attributes."""
@@ -261,10 +297,34 @@ class Kind(Node):
     state: str | None = None
     """JSON key of the attribute whose changes are changes of state; the one that `flow` rules."""
     extends: "Abstract | None" = field(default=None, repr=False)
+    operations: frozenset[str] = frozenset(OPERATIONS)
+    """What callers may do beyond listing and getting."""
+    general: "Kind | None" = field(default=None, repr=False)
+    """The polymorphic kind that this one is a special case of, and in whose table it lives."""
 
     @property
     def api(self) -> Api:
         return self.homes[0].api
+
+    @property
+    def root(self) -> "Kind":
+        """The kind whose table, keys and references this one shares: the general one, or itself."""
+        return self.general or self
+
+    @functools.cached_property
+    def special(self) -> "tuple[Kind, ...]":
+        """The kinds that are special cases of this one: PhysicalResource and LogicalResource of Resource."""
+        return tuple(kind for kind in KINDS.values() if kind.general is self)
+
+    @property
+    def typename(self) -> str:
+        """Name of the GraphQL object type; that of a polymorphic kind is taken by the interface."""
+        return other(self.name) if self.special else self.name
+
+    def narrowed(self, document: Mapping[str, Any]) -> "Kind":
+        """The special kind that a document's @type, else its @baseType, names; else this one."""
+        given = (document.get("@type"), document.get("@baseType"))
+        return next((kind for name in given for kind in self.special if kind.name == name), self)
 
     @property
     def domain(self) -> str:
@@ -279,6 +339,12 @@ class Kind(Node):
         """The attributes with a column of their own; `id` has one anyway, `href` is made on reading."""
         return tuple(a for a in self.attributes if a.is_scalar and a.key not in ("id", "href"))
 
+    @functools.cached_property
+    def columns(self) -> tuple[Attribute, ...]:
+        """The scalars of all kinds that share its table."""
+        family = (self.root, *self.root.special)
+        return tuple({a.name: a for kind in family for a in kind.scalars}.values())
+
 
 @dataclass(frozen=True, eq=False)
 class Abstract(Node):
@@ -289,11 +355,21 @@ class Abstract(Node):
         return tuple(kind for kind in KINDS.values() if kind.extends is self)
 
 
+def kind_at(path: str) -> Kind | None:
+    """The kind that answers at a path: `/tmf-api/serviceInventory/v4/service`."""
+    return next((kind for kind in KINDS.values() if any(home.url == path for home in kind.homes)), None)
+
+
+def roots() -> tuple[Kind, ...]:
+    """The kinds with a table of their own, in the order of declaration."""
+    return tuple(kind for kind in KINDS.values() if kind.general is None)
+
+
 KINDS: dict[str, Kind] = {}
 ABSTRACTS: dict[str, Abstract] = {}
 VALUES: list[type[Any]] = []
 ENUMERATIONS: list[type[enum.StrEnum]] = []
-_NAMES: dict[str, str] = {}  # names of kinds, found in whatever case a reference writes them
+_NAMES: dict[str, str] = {}  # the root kind of each name, found in whatever case a reference writes it
 
 
 # ---- decorators -------------------------------------------------------------------------------
@@ -305,7 +381,49 @@ def value(cls: C) -> C:
     cls.__tmf_value__ = True
     _check_documented(cls)
     VALUES.append(cls)
+    general = general_of(cls)
+    if general is not None:
+        general.__tmf_special__[cls.__name__] = cls
     return cls
+
+
+def polymorphic(cls: C) -> C:
+    """Declare that a value or resource has special cases: the declared classes that inherit from it.
+
+    The `@type` of an object, else its `@baseType`, says which it is. In the graph it is an interface.
+    """
+    cls.__tmf_special__ = {}
+    return cls
+
+
+def general_of(cls: type[Any]) -> type[Any] | None:
+    """The polymorphic class that a class is a special case of."""
+    return next((base for base in cls.__mro__[1:] if "__tmf_special__" in base.__dict__), None)
+
+
+def special_of(cls: type[Any]) -> Mapping[str, type[Any]]:
+    """The special cases of a polymorphic value by name; none where it is not polymorphic."""
+    return cls.__dict__.get("__tmf_special__", {})
+
+
+def case_of(cls: type[Any], document: Mapping[str, Any]) -> type[Any]:
+    """The special case of a polymorphic value that a document's @type or @baseType names, else the value."""
+    cases = special_of(cls)
+    for name in (document.get("@type"), document.get("@baseType")):
+        if isinstance(name, str) and name in cases:
+            return cases[name]
+    return cls
+
+
+def other(name: str) -> str:
+    """Name of the GraphQL type for what is none of the special cases of a polymorphic type."""
+    return f"Other{name}"
+
+
+def family_attributes(cls: type[Any]) -> tuple[Attribute, ...]:
+    """The attributes of a value and of all its special cases."""
+    classes = (cls, *special_of(cls).values())
+    return tuple({a.name: a for one in classes for a in attributes(one)}.values())
 
 
 @dataclass_transform(kw_only_default=True)
@@ -323,22 +441,36 @@ def reference(
 
 @dataclass_transform(kw_only_default=True)
 def resource(
-    *homes: Home, flow: Flow | None = None, state: str | None = None, mandatory: tuple[str, ...] = ()
+    *homes: Home,
+    flow: Flow | None = None,
+    state: str | None = None,
+    mandatory: tuple[str, ...] = (),
+    operations: tuple[str, ...] = OPERATIONS,
 ) -> Callable[[C], C]:
     """Declare a TMF type that has a path, a table and events.
 
     The first home is the official one. `state` is the JSON key of the attribute that says where the
     resource stands in its life, `flow` the rules for it. `mandatory` names attributes that are optional
-    in a shared mixin and mandatory on create here.
+    in a shared mixin and mandatory on create here. `operations` says what callers may do beyond listing
+    and getting. A class that inherits from a polymorphic resource lives in the table of that one.
     """
 
     def declare(cls: C) -> C:
         cls.__tmf_mandatory__ = frozenset(mandatory)
         _check_documented(cls)
         extends = next((ABSTRACTS[b.__name__] for b in cls.__mro__[1:] if b.__name__ in ABSTRACTS), None)
-        kind = Kind(cls, homes, flow, state, extends)
+        general = general_of(cls)
+        kind = Kind(
+            cls,
+            homes,
+            flow,
+            state,
+            extends,
+            frozenset(operations),
+            KINDS[general.__name__] if general else None,
+        )
         KINDS[kind.name] = kind
-        _NAMES[kind.name.casefold()] = kind.name
+        _NAMES[kind.name.casefold()] = kind.root.name
         return cls
 
     return declare

@@ -9,11 +9,12 @@ import datetime as dt
 import functools
 import re
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
-from models.declare import KINDS, Attribute, Kind
+from models.declare import Attribute, Kind, roots
 
 metadata = sa.MetaData(
     naming_convention={
@@ -30,9 +31,13 @@ _NAMESPACE = uuid.UUID("5f0c1f6e-2f0e-5a55-9d3a-6f1f0c5b7a10")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
-def key_of(kind: str, id: str) -> uuid.UUID:
-    """The key of an entity, held or not: its id where that is a UUID, else derived from kind and id."""
-    return uuid.UUID(id) if _UUID.fullmatch(id) else uuid.uuid5(_NAMESPACE, f"{kind}:{id}")
+def key_of(kind: Kind | str, id: str) -> uuid.UUID:
+    """The key of an entity, held or not: its id where that is a UUID, else derived from kind and id.
+
+    The kind may be given by name: that of a table's own kind, or of what another system holds.
+    """
+    name = kind if isinstance(kind, str) else kind.root.name
+    return uuid.UUID(id) if _UUID.fullmatch(id) else uuid.uuid5(_NAMESPACE, f"{name}:{id}")
 
 
 def table_name(kind: Kind) -> str:
@@ -42,26 +47,31 @@ def table_name(kind: Kind) -> str:
 
 @functools.cache
 def table(kind: Kind) -> sa.Table:
-    """The table of a kind."""
+    """The table of a kind; special kinds share that of the general one."""
+    if kind.general is not None:
+        return table(kind.general)
+    family = (sa.Column("kind", Text, nullable=False, comment="Which of the kinds of this table it is."),)
     return sa.Table(
         table_name(kind),
         metadata,
         sa.Column("key", sa.Uuid, primary_key=True),
         sa.Column("id", Text, nullable=False, unique=True),
-        *(sa.Column(a.name, _column_type(a), comment=a.doc) for a in kind.scalars),
+        *(family if kind.special else ()),
+        *(sa.Column(a.name, _column_type(a), comment=a.doc) for a in kind.columns),
         sa.Column("revision", sa.BigInteger, nullable=False, comment="Counts the writes; the ETag."),
         sa.Column("document", sa.Text, nullable=False, comment="As REST serves it, without id and href."),
-        *(sa.Index(None, kind_state) for kind_state in _indexed(kind)),
+        *(sa.Index(None, *columns) for columns in _indexed(kind)),
         comment=kind.doc,
     )
 
 
-def _indexed(kind: Kind) -> tuple[str, ...]:
+def _indexed(kind: Kind) -> Iterator[tuple[str, ...]]:
     """Columns that people filter and sort by all day: where it stands in its life, and since when."""
-    names = {a.key: a.name for a in kind.scalars}
-    dates = (a.name for a in kind.scalars if a.type is dt.datetime and a.server_set)
-    state = (names[kind.state],) if kind.state in names else ()
-    return (*state, *dates)
+    if kind.special:
+        yield ("kind", "id")
+    for attribute in kind.columns:
+        if attribute.key == kind.state or (attribute.type is dt.datetime and attribute.server_set):
+            yield (attribute.name,)
 
 
 def _column_type(attribute: Attribute) -> Any:
@@ -106,7 +116,19 @@ event = sa.Table(
     comment="What happened, in the order in which it happened to each entity.",
 )
 
-for _kind in KINDS.values():
+# Digests of what callers may write and nobody may read.
+secret = sa.Table(
+    "secret",
+    metadata,
+    sa.Column("entity_key", sa.Uuid, nullable=False),
+    sa.Column("entity_kind", Text, nullable=False),
+    sa.Column("place", Text, nullable=False, comment="Which one it is: credential/CREDENTIAL-ID/password."),
+    sa.Column("digest", sa.Text, nullable=False, comment="Argon2id, in the PHC string format."),
+    sa.PrimaryKeyConstraint("entity_key", "entity_kind", "place"),
+    comment="Secrets, as digests alone.",
+)
+
+for _kind in roots():
     table(_kind)
 
 

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.declare import KINDS, Kind
-from models.tables import event, reference, table
+from models.tables import event, reference, secret, table
 from resolvers.documents import Draft, columns_of, event_row, reference_rows
+from resolvers.secrets import digest
 
 
 async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> None:
@@ -17,13 +18,20 @@ async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> N
     by_kind: dict[str, list[dict[str, Any]]] = {}
     references: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
+    secrets: list[dict[str, Any]] = []
     for draft in drafts:
         document = draft.document
         row = {**columns_of(draft), "revision": 1, "document": document}
-        by_kind.setdefault(draft.kind.name, []).append(row)
+        by_kind.setdefault(draft.kind.root.name, []).append(row)
         references += reference_rows(draft)
         made = event_row(draft.kind, draft.key, draft.id, "Create", 1, None, draft.state, document, actor)
         events.append(made)
+        whose = {"entity_key": draft.key, "entity_kind": draft.kind.root.name}
+        secrets += [
+            {**whose, "place": one.place, "digest": await digest(one.text)}
+            for one in draft.secrets
+            if one.text is not None
+        ]
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         async with driver.transaction():
@@ -31,6 +39,7 @@ async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> N
                 await _copy(driver, table(KINDS[name]).name, rows)
             await _copy(driver, reference.name, references)
             await _copy(driver, event.name, events)
+            await _copy(driver, secret.name, secrets)
 
 
 async def _copy(driver: Any, name: str, rows: list[dict[str, Any]]) -> None:

@@ -3,11 +3,11 @@
 import copy
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.codec import ID_PATTERN, Found, Problem, canonical, check, now
+from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now
 from models.declare import Kind, Mark, Reached
 from models.tables import key_of, new_id
 from resolvers.errors import IllegalMove, Invalid
@@ -23,6 +23,8 @@ class Draft:
     body: dict[str, Any]
     references: list[Found]
     warnings: list[Problem] = field(default_factory=list)
+    secrets: list[Secret] = field(default_factory=list)
+    secret_places: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str | None:
@@ -45,6 +47,8 @@ def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool 
     body = dict(document)
     body.pop("href", None)
     id, problems = _id(body.pop("id", None))
+    kind = kind.narrowed(body)
+    problems += _of_another_kind(kind, body)
     for attribute in kind.attributes:
         if attribute.server_set and not imported:
             body.pop(attribute.key, None)
@@ -70,7 +74,40 @@ def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool 
         raise Invalid(kind.name, refused)
     if not imported:
         _stamp_reached(kind, body, None)
-    return Draft(kind, id, key_of(kind.name, id), body, checked.references, problems)
+    return _draft(kind, id, body, checked, problems)
+
+
+def extended(draft: Draft, change: dict[str, Any]) -> Draft:
+    """A draft with attributes that the server adds, checked again."""
+    body = {**draft.body, **change}
+    checked = check(draft.kind, body)
+    if checked.problems:
+        raise Invalid(draft.kind.name, checked.problems)
+    checked.secrets = draft.secrets
+    return _draft(draft.kind, draft.id, body, checked)
+
+
+def _draft(
+    kind: Kind, id: str, body: dict[str, Any], checked: Checked, warnings: Sequence[Problem] = ()
+) -> Draft:
+    return Draft(
+        kind,
+        id,
+        key_of(kind, id),
+        body,
+        checked.references,
+        list(warnings),
+        checked.secrets,
+        checked.secret_places,
+    )
+
+
+def _of_another_kind(kind: Kind, body: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with an @type that names another kind of the same table."""
+    name = body.get("@type")
+    if name == kind.name or name not in [one.name for one in (kind.root, *kind.root.special)]:
+        return []
+    return [Problem("$['@type']", f"names another kind: this is a {kind.name}")]
 
 
 def _id(given: Any) -> tuple[str, list[Problem]]:
@@ -81,15 +118,20 @@ def _id(given: Any) -> tuple[str, list[Problem]]:
     return given, []
 
 
-def merged(kind: Kind, id: str, old: dict[str, Any], change: dict[str, Any]) -> Draft:
-    """The document after a merge patch, checked: only problems that the change brings count."""
+def merged(
+    kind: Kind, id: str, old: dict[str, Any], change: dict[str, Any], *, by_server: bool = False
+) -> Draft:
+    """The document after a merge patch, checked: only problems that the change brings count.
+
+    The server itself may change what callers may not.
+    """
     before = {"id": id, **old}
-    problems = []
+    problems = _of_another_kind(kind, change) if kind.root.special else []
     for key, value in change.items():
         attribute = kind.by_key.get(key)
         if key == "href":
             continue  # a client that sends back what it read means no change: it has no fixed form
-        if attribute and attribute.fixed and not _same(value, before.get(key)):
+        if attribute and attribute.fixed and not by_server and not _same(value, before.get(key)):
             problems.append(Problem(f"$.{key}", "cannot be changed"))
     body = merge(old, {k: v for k, v in change.items() if k not in ("id", "href")})
     if body.get("@type") is None:
@@ -108,7 +150,7 @@ def merged(kind: Kind, id: str, old: dict[str, Any], change: dict[str, Any]) -> 
     if kind.flow and was and moved and (now_ is None or not kind.flow.allows(was, now_)):
         raise IllegalMove(kind.name, id, was, str(now_), kind.flow.moves.get(was, ()))
     _stamp_reached(kind, body, was)
-    return Draft(kind, id, key_of(kind.name, id), body, checked.references)
+    return _draft(kind, id, body, checked)
 
 
 def _same(new: Any, old: Any) -> bool:
@@ -151,7 +193,9 @@ def encode(body: dict[str, Any]) -> str:
 def columns_of(draft: Draft) -> dict[str, Any]:
     """The values of the typed columns; null where a leniently kept value has another type."""
     values: dict[str, Any] = {"key": draft.key, "id": draft.id}
-    for attribute in draft.kind.scalars:
+    if draft.kind.root.special:
+        values["kind"] = draft.kind.name
+    for attribute in draft.kind.columns:
         values[attribute.name] = _column_value(attribute.type, draft.body.get(attribute.key))
     return values
 
@@ -170,7 +214,7 @@ def reference_rows(draft: Draft) -> list[dict[str, Any]]:
     return [
         {
             "source_key": draft.key,
-            "source_kind": draft.kind.name,
+            "source_kind": draft.kind.root.name,
             "relation": found.relation,
             "position": found.position,
             "rank": rank,
@@ -196,7 +240,7 @@ def event_row(
 ) -> dict[str, Any]:
     return {
         "entity_key": key,
-        "entity_kind": kind.name,
+        "entity_kind": kind.root.name,
         "revision": revision,
         "id": new_id(),
         "entity_id": id,

@@ -6,6 +6,11 @@ from typing import Any
 from models.codec import Problem
 
 
+def error_body(status: int, code: str, reason: str, message: str) -> dict[str, Any]:
+    """The Error of TMF630: `code` and `reason` are mandatory."""
+    return {"code": code, "reason": reason, "message": message, "status": str(status), "@type": "Error"}
+
+
 class CallerError(Exception):
     """A request that cannot be carried out, in words for the one who sent it."""
 
@@ -16,6 +21,10 @@ class CallerError(Exception):
     def details(self) -> dict[str, Any]:
         """What a program can use beyond the message; goes into `extensions` of a GraphQL error."""
         return {}
+
+    def body(self) -> dict[str, Any]:
+        """TMF's Error, with the details beside its own attributes."""
+        return error_body(self.status, self.code, self.reason, str(self)) | self.details()
 
 
 class BadRequest(CallerError):

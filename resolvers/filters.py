@@ -37,6 +37,15 @@ class Refers:
 
 
 @dataclass(frozen=True)
+class Leads:
+    """Documents that refer, at one place, to a `kind` entity which meets a condition."""
+
+    relation: str
+    kind: Kind
+    condition: "Condition"
+
+
+@dataclass(frozen=True)
 class All:
     of: "tuple[Condition, ...]"
 
@@ -51,7 +60,7 @@ class Not:
     of: "Condition"
 
 
-Condition = Compare | Refers | All | AnyOf | Not
+Condition = Compare | Refers | Leads | All | AnyOf | Not
 EVERYTHING = All(())
 
 
@@ -69,11 +78,13 @@ def expression(condition: Condition, kind: Kind) -> sa.ColumnElement[bool]:
         case Compare():
             return _compare(condition, kind)
         case Refers(relation, ids):
+            r = reference.alias().c
+            return sa.exists().where(*_stands(r, kind, relation), r.target_id.in_(ids))
+        case Leads(relation, target, inner):
+            r = reference.alias().c
+            met = sa.select(table(target).c.key).where(expression(inner, target))
             return sa.exists().where(
-                reference.c.source_key == table(kind).c.key,
-                reference.c.source_kind == kind.name,
-                reference.c.relation == relation,
-                reference.c.target_id.in_(ids),
+                *_stands(r, kind, relation), r.target_kind == target.root.name, r.target_key.in_(met)
             )
         case All(parts):
             return sa.and_(sa.true(), *(expression(part, kind) for part in parts))
@@ -81,6 +92,15 @@ def expression(condition: Condition, kind: Kind) -> sa.ColumnElement[bool]:
             return sa.or_(sa.false(), *(expression(part, kind) for part in parts))
         case Not(part):
             return sa.not_(sa.func.coalesce(expression(part, kind), sa.false()))
+
+
+def _stands(r: Any, kind: Kind, relation: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Whether a reference stands at this place of the document in hand."""
+    return (
+        r.source_key == table(kind).c.key,
+        r.source_kind == kind.root.name,
+        r.relation == relation,
+    )
 
 
 def _compare(condition: Compare, kind: Kind) -> sa.ColumnElement[bool]:
@@ -130,11 +150,17 @@ def from_query(kinds: Sequence[Kind], parameters: Sequence[tuple[str, str]]) -> 
     return All(tuple(_one(kinds, name, values) for name, values in by_name.items()))
 
 
+RANGES = ("gt", "gte", "lt", "lte", "ne")
+
+
 def _one(kinds: Sequence[Kind], name: str, values: list[str]) -> Condition:
     kind = kinds[0]
+    stem, dot, operator = name.rpartition(".")
+    if dot and operator in RANGES and all(_is_filterable(other, stem) for other in kinds):
+        attribute = kind.by_key[stem]
+        return All(tuple(Compare(attribute, operator, _typed(attribute, value)) for value in values))
     attribute = kind.by_key.get(name)
-    filterable = attribute is not None and attribute.is_scalar and attribute.key != "href"
-    if attribute is not None and filterable and all(name in other.by_key for other in kinds):
+    if attribute is not None and all(_is_filterable(other, name) for other in kinds):
         return Compare(attribute, "in", tuple(_typed(attribute, value) for value in values))
     places = dict(_reference_names(kind))
     if name in places:
@@ -142,6 +168,11 @@ def _one(kinds: Sequence[Kind], name: str, values: list[str]) -> Condition:
     raise BadRequest(
         f'There is no filter named "{name}" for {kind.name}; filter by {", ".join(filter_names(kind))}.'
     )
+
+
+def _is_filterable(kind: Kind, name: str) -> bool:
+    attribute = kind.by_key.get(name)
+    return attribute is not None and attribute.is_scalar and attribute.key != "href"
 
 
 def _reference_names(kind: Kind) -> list[tuple[str, str]]:

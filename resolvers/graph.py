@@ -8,13 +8,26 @@ from typing import Any
 from graphql import GraphQLResolveInfo
 
 from models import door
-from models.declare import KINDS, Abstract, Attribute, Kind, Link, attributes
+from models.declare import (
+    ABSTRACTS,
+    KINDS,
+    Abstract,
+    Attribute,
+    External,
+    Kind,
+    Link,
+    Points,
+    attributes,
+    family_attributes,
+    other,
+)
 from models.door import BadJson
 from models.tables import key_of
 from resolvers.errors import BadRequest
 from resolvers.filters import All, AnyOf, Compare, Condition, Not, Order, Refers, cursor, read_cursor
 from resolvers.loaders import Loaders
-from resolvers.store import Page, Row, Store
+from resolvers.rows import Row, not_found
+from resolvers.store import Page, Store
 from schema.types import NODES_AT_MOST, NODES_BY_DEFAULT, Way
 
 Resolver = Callable[..., Any]
@@ -26,6 +39,8 @@ class Context:
 
     store: Store
     base_url: str
+    subgraph: bool = False
+    """Whether a federation gateway is in front, which can resolve what other systems hold by its key."""
 
     def __post_init__(self) -> None:
         self.loaders = Loaders(self.store)
@@ -61,7 +76,14 @@ def extension(cls: type[Any]) -> Resolver:
 
 
 def target(link: Link) -> Resolver:
-    """The entity that a reference points to, null where it is not held here."""
+    """The entity that a reference points to, null where it is not held here.
+
+    What other systems hold is null as well; behind a gateway it is its key, from which the gateway goes on.
+    """
+    if isinstance(link.to, External):
+        return lambda source, info: (
+            {"id": id} if info.context.subgraph and (id := source.get(link.id_key)) else None
+        )
 
     def read(source: dict[str, Any], info: GraphQLResolveInfo) -> Any:
         id = source.get(link.id_key)
@@ -71,18 +93,17 @@ def target(link: Link) -> Resolver:
     return read
 
 
-def pointed(attribute: Attribute, kind_name: str) -> Resolver:
-    """The entity whose id a scalar attribute holds."""
+def pointed(attribute: Attribute, points: Points) -> Resolver:
+    """The entity that a scalar attribute names."""
 
     def read(source: Any, info: GraphQLResolveInfo) -> Any:
-        id = source.get(attribute.key)
-        return _first_held(info.context.loaders, (kind_name,) if isinstance(id, str) and id else (), str(id))
+        return _first_held(info.context.loaders, *points.found(source.get(attribute.key)))
 
     return read
 
 
 def _first_held(loaders: Loaders, names: Sequence[str], id: str) -> Awaitable[Row | None] | None:
-    futures = [loaders.by_key(KINDS[name]).load(key_of(name, id)) for name in names]
+    futures = [loaders.by_key(KINDS[name]).load(key_of(KINDS[name], id)) for name in names]
     if len(futures) < 2:
         return futures[0] if futures else None
 
@@ -256,13 +277,48 @@ async def node(source: Any, info: GraphQLResolveInfo, id: str) -> Row | None:
     """The entity with an id, of whatever kind; `Customer:42` says which where several kinds hold it."""
     name, colon, rest = id.partition(":")
     if colon and name in KINDS:
-        key = key_of(name, rest)
+        key = key_of(KINDS[name], rest)
         return await info.context.loaders.by_key(KINDS[name]).load(key)
     rows = await info.context.store.anywhere(id)
     if len(rows) > 1:
         names = " or ".join(f'"{row.kind.name}:{id}"' for row in rows)
         raise BadRequest(f"Several kinds hold the id {id}: ask for {names}.")
     return rows[0] if rows else None
+
+
+def entities(source: Any, info: GraphQLResolveInfo, representations: list[Any]) -> list[Any]:
+    """What a federation gateway asks for by type and key: one batch for each type, through the same loaders.
+
+    What is wrong with one representation, or not held, is null with an error at its place.
+    """
+    return [_entity(info.context.loaders, one) for one in representations]
+
+
+def _entity(loaders: Loaders, representation: Any) -> Awaitable[Row] | Exception:
+    if not isinstance(representation, dict):
+        return BadRequest("A representation is an object with __typename and id.")
+    name, id = representation.get("__typename"), representation.get("id")
+    if isinstance(id, int) and not isinstance(id, bool):
+        id = str(id)  # as GraphQL coerces an ID
+    if not isinstance(id, str):
+        return BadRequest("A representation needs an id, as text or whole number.")
+    nodes: dict[Any, Kind | Abstract] = {**ABSTRACTS, **KINDS, **_OTHERS}
+    node = nodes.get(name)
+    if node is None:
+        return BadRequest(f"There is no entity type {str(name)[:60]} here.")
+    names = (node.name,) if isinstance(node, Kind) else tuple(kind.name for kind in node.kinds)
+    held = _first_held(loaders, names, id)  # asked for at once, so that all go in one batch
+
+    async def found() -> Row:
+        row = await held if held is not None else None
+        if row is None:
+            raise not_found(node, id)
+        return row
+
+    return found()
+
+
+_OTHERS: dict[str, Kind] = {other(kind.name): kind for kind in KINDS.values() if kind.special}
 
 
 async def _history(source: Row, info: GraphQLResolveInfo) -> Any:
@@ -317,7 +373,7 @@ def _document(cls: type[Any], data: dict[str, Any], *, keep_null: bool) -> dict[
 
 def _renamed(cls: type[Any], data: dict[str, Any], keep_null: bool) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    for attribute in attributes(cls):
+    for attribute in family_attributes(cls):
         if attribute.graphql_name in data:
             value = data[attribute.graphql_name]
             if value is not None:
@@ -328,7 +384,7 @@ def _renamed(cls: type[Any], data: dict[str, Any], keep_null: bool) -> dict[str,
     if extra is not None:
         if not isinstance(extra, dict):
             raise BadRequest("extension must be an object: attribute names with their values.")
-        taken = {attribute.key for attribute in attributes(cls)}.intersection(extra)
+        taken = {attribute.key for attribute in family_attributes(cls)}.intersection(extra)
         if taken:
             raise BadRequest(f"extension cannot hold {', '.join(sorted(taken))}: {cls.__name__} declares it.")
         document.update(extra)

@@ -218,11 +218,11 @@ async def _keep(
     seen: set[tuple[str, Any]] = set()
     for kind in {draft.kind for _, draft in batch}:
         keys = [draft.key for _, draft in batch if draft.kind is kind]
-        seen.update((kind.name, key) for key in await bulk.held(engine, kind, keys))
+        seen.update((kind.root.name, key) for key in await bulk.held(engine, kind, keys))
     new: list[tuple[Place, Draft]] = []
     rest: list[tuple[Place, Draft]] = []
     for place, draft in batch:
-        name = (draft.kind.name, draft.key)
+        name = (draft.kind.root.name, draft.key)
         (rest if name in seen else new).append((place, draft))
         seen.add(name)
     if store.strict_references:

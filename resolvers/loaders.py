@@ -8,7 +8,8 @@ from aiodataloader import DataLoader
 
 from models.declare import Kind
 from resolvers.filters import Condition
-from resolvers.store import Page, Row, Store
+from resolvers.rows import Row
+from resolvers.store import Page, Store
 
 
 class Loaders:

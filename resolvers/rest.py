@@ -12,9 +12,10 @@ from starlette.responses import JSONResponse, Response
 from models.codec import Problem
 from models.declare import ABSTRACTS, KINDS, Abstract, Home, Kind
 from models.door import BadJson, decode
-from resolvers.errors import BadRequest, CallerError, Invalid
+from resolvers.errors import BadRequest, CallerError, Invalid, error_body
 from resolvers.filters import from_query
-from resolvers.store import Page, Row, Store
+from resolvers.rows import Row
+from resolvers.store import Page, Store
 
 LIMIT_BY_DEFAULT = 100
 LIMIT_AT_MOST = 1000
@@ -52,11 +53,13 @@ class Rest:
         path = request.scope["path"].rstrip("/")
         if path in self._homes:
             home, node = self._homes[path]
-            return await self._dispatch(request, {"GET": self._list, "POST": self._create}, home, node)
+            methods = {"GET": self._list} | _offered(node, create=("POST", self._create))
+            return await self._dispatch(request, methods, home, node)
         collection, _, id = path.rpartition("/")
         if collection in self._homes:
             home, node = self._homes[collection]
-            methods = {"GET": self._get, "PATCH": self._patch, "DELETE": self._delete}
+            methods = {"GET": self._get}
+            methods |= _offered(node, patch=("PATCH", self._patch), delete=("DELETE", self._delete))
             return await self._dispatch(request, methods, home, node, id)
         raise HttpError(404, "Not found", f"There is no resource at {path[:200]}; GET /tmf-api lists them.")
 
@@ -96,7 +99,14 @@ class Rest:
         fields = _Query(request, single=True).fields
         _check_type(request, ("application/json",), "Accept-Post")
         document = await _body(request)
-        row = await self._store(request).create(_kind_of(node, document), document)
+        kind, store = _kind_of(node, document), self._store(request)
+        monitored = _monitored_at(url.removeprefix(self._base_url))
+        if monitored and _prefers_async(request):
+            monitor = await store.accept(kind, document, url)
+            place = f"{self._base_url}{monitored.url}"
+            headers = {"Location": f"{place}/{monitor.id}", "Preference-Applied": "respond-async"}
+            return _json(monitor.json(place), 202, headers)
+        row = await store.create(kind, document)
         return _json(_selected(row, url, fields), 201, {"Location": f"{url}/{row.id}"})
 
     async def _patch(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
@@ -167,6 +177,15 @@ def _selected(row: Row, url: str, fields: frozenset[str] | None) -> str:
     return json.dumps(chosen, ensure_ascii=False, separators=(",", ":"))
 
 
+def _offered(node: Kind | Abstract, **handlers: tuple[str, Any]) -> dict[str, Any]:
+    """The handlers, by method, of the operations that all kinds behind a home offer."""
+    return {
+        method: handler
+        for operation, (method, handler) in handlers.items()
+        if all(operation in kind.operations for kind in _kinds(node))
+    }
+
+
 def _kinds(node: Kind | Abstract) -> Sequence[Kind]:
     return [node] if isinstance(node, Kind) else node.kinds
 
@@ -185,6 +204,18 @@ def _kind_of(node: Kind | Abstract, document: Any) -> Kind:
 
 async def _kind_holding(store: Store, node: Kind | Abstract, id: str) -> Kind:
     return node if isinstance(node, Kind) else (await store.get(node.kinds, id)).kind
+
+
+def _monitored_at(path: str) -> Home | None:
+    """Where the monitors are for what is created at a path, None where that is never asynchronous."""
+    base = path.rpartition("/")[0]
+    return next((home for home in KINDS["Monitor"].homes if home.api.base == base), None)
+
+
+def _prefers_async(request: Request) -> bool:
+    """Whether the client asked for an answer before the work is done (RFC 7240)."""
+    given = ",".join(request.headers.getlist("prefer")).split(",")
+    return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in given)
 
 
 def _check_type(request: Request, allowed: Sequence[str], header: str) -> None:
@@ -234,18 +265,15 @@ def error_response(request: Request, error: Exception) -> Response:
     """An error as TMF's Error body, whatever raised it."""
     headers: dict[str, str] = {}
     if isinstance(error, CallerError):
-        status, code, reason, message = error.status, error.code, error.reason, str(error)
         headers = dict(getattr(error, "headers", {}))
-        if status == 503:
+        if error.status == 503:
             headers["Retry-After"] = "1"
-    elif isinstance(error, HTTPException):
+        return JSONResponse(error.body(), error.status, headers)
+    if isinstance(error, HTTPException):
         status, code, reason = error.status_code, error.detail.upper().replace(" ", "_"), error.detail
         message = f"{request.method} {request.url.path[:200]}: {error.detail}."
         headers = dict(error.headers or {})
     else:
         status, code, reason = 500, "INTERNAL_SERVER_ERROR", "Internal server error"
         message = "Something went wrong inside the server; its log says what."
-    body: dict[str, Any] = {"code": code, "reason": reason, "message": message, "status": str(status)}
-    if isinstance(error, CallerError) and error.details():
-        body |= error.details()
-    return JSONResponse({**body, "@type": "Error"}, status, headers)
+    return JSONResponse(error_body(status, code, reason, message), status, headers)

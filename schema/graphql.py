@@ -8,14 +8,27 @@ instances of Strawberry classes: no object is built for what is only passed on.
 import datetime as dt
 import functools
 import logging
+from collections.abc import Iterable
 from typing import Any, Optional
 
 import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLInterfaceType, GraphQLObjectType, GraphQLUnionType
 from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
 
-from models.declare import ABSTRACTS, KINDS, VALUES, Kind, Points, attributes, link_of
+from models.declare import (
+    ABSTRACTS,
+    KINDS,
+    VALUES,
+    Kind,
+    Points,
+    attributes,
+    case_of,
+    link_of,
+    other,
+    special_of,
+)
 from resolvers import graph
 from resolvers.errors import CallerError
 from schema.inputs import Inputs
@@ -24,10 +37,12 @@ from schema.types import DateTime, Types, argument, field, make, ways_back
 logger = logging.getLogger("tmfgraph.graphql")
 
 PLANS_KEPT = 1000
+FEDERATION = "2.9"
+"""The version of Apollo Federation: newer ones do not compose with every open composer."""
 
 
-class Schema(strawberry.Schema):
-    """A schema whose errors say what happened to callers, and nothing of what goes on inside."""
+class Schema(FederationSchema):
+    """A federation subgraph whose errors say what happened to callers, and nothing of what goes on inside."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         for error in errors:
@@ -63,17 +78,28 @@ def schema() -> Schema:
     made = Schema(
         query=_query(types, inputs),
         mutation=_mutation(types, inputs),
-        types=list(types.kinds.values()),
+        types=[*types.kinds.values(), *_cases(types), *types.others.values()],
         config=StrawberryConfig(scalar_map={dt.datetime: DateTime}),
+        federation_version=FEDERATION,
         extensions=[lambda: ParserCache(maxsize=PLANS_KEPT), lambda: ValidationCache(maxsize=PLANS_KEPT)],
     )
-    _attach(made)
+    _attach(made, types.externals)
     return made
 
 
 def sdl() -> str:
     """The schema in GraphQL's schema definition language."""
-    return schema().as_str() + "\n"
+    return _sdl(schema()) + "\n"
+
+
+@functools.cache
+def _sdl(made: Schema) -> str:
+    return made.as_str()
+
+
+def _cases(types: Types) -> list[Any]:
+    """The special cases of polymorphic values, which no field names as its type."""
+    return [types.values[case] for cls in VALUES for case in special_of(cls).values()]
 
 
 def _id(name: str) -> Any:
@@ -111,50 +137,60 @@ def _query(types: Types, inputs: Inputs) -> Any:
 def _mutation(types: Types, inputs: Inputs) -> Any:
     fields: dict[str, tuple[Any, Any]] = {}
     for kind in KINDS.values():
-        one = types.kinds[kind.name]
-        data = argument("input", inputs.create[kind.name], f"The new {kind.name}.")
-        fields[f"create{kind.name}"] = (one, field(f"Creates a {kind.name}.", f"create{kind.name}", [data]))
-        data = argument("input", inputs.update[kind.name], "What changes.")
-        fields[f"update{kind.name}"] = (
-            one,
-            field(f"Changes a {kind.name}.", f"update{kind.name}", [_id(kind.name), data]),
-        )
-        force = argument("force", bool, "Delete it even where others refer to it.", default=False)
-        fields[f"delete{kind.name}"] = (
-            one,
-            field(
-                f"Deletes a {kind.name} and gives what it was.", f"delete{kind.name}", [_id(kind.name), force]
-            ),
-        )
+        one, id = types.kinds[kind.name], _id(kind.name)
+        if "create" in kind.operations:
+            name, doc = f"create{kind.name}", f"Creates a {kind.name}."
+            data = argument("input", inputs.create[kind.name], f"The new {kind.name}.")
+            fields[name] = (one, field(doc, name, [data]))
+        if "patch" in kind.operations:
+            name, doc = f"update{kind.name}", f"Changes a {kind.name}."
+            data = argument("input", inputs.update[kind.name], "What changes.")
+            fields[name] = (one, field(doc, name, [id, data]))
+        if "delete" in kind.operations:
+            name, doc = f"delete{kind.name}", f"Deletes a {kind.name} and gives what it was."
+            force = argument("force", bool, "Delete it even where others refer to it.", default=False)
+            fields[name] = (one, field(doc, name, [id, force]))
     return make("Mutation", "What can be written.", fields)
 
 
-def _attach(made: Schema) -> None:
+def _attach(made: Schema, externals: Iterable[str]) -> None:
     """Gives every field its resolver; a field without one is a mistake."""
-    core = made._schema
+    core: Any = made._schema
     for found in core.type_map.values():
         if isinstance(found, (GraphQLInterfaceType, GraphQLUnionType)) and not found.name.startswith("__"):
-            found.resolve_type = lambda row, info, type_: row.kind.name
+            found.resolve_type = lambda row, info, type_: row.kind.typename
         if isinstance(found, GraphQLObjectType):
             found.is_type_of = None
+    for cls in VALUES:
+        if special_of(cls):
+            core.type_map[cls.__name__].resolve_type = _case(cls)
     for kind in KINDS.values():
         resolvers = {a.graphql_name: graph.reader(a) for a in kind.attributes}
         resolvers |= {"href": graph.href, "extension": graph.extension(kind.cls), "history": graph.history}
         for attribute in kind.attributes:
             points = attribute.mark(Points)
             if points:
-                resolvers[points.field] = graph.pointed(attribute, points.kind)
+                resolvers[points.field] = graph.pointed(attribute, points)
         resolvers |= {way.name: graph.way_back(way) for way in ways_back(kind)}
-        _resolve(core, kind.name, resolvers)
+        _resolve(core, kind.typename, resolvers)
     for cls in VALUES:
         resolvers = {a.graphql_name: graph.reader(a) for a in attributes(cls)}
         resolvers["extension"] = graph.extension(cls)
         link = link_of(cls)
         if link is not None:
             resolvers["target"] = graph.target(link)
-        if cls.__name__ in core.type_map:
-            _resolve(core, cls.__name__, resolvers)
-    queries: dict[str, Any] = {"node": graph.node}
+        name = other(cls.__name__) if special_of(cls) else cls.__name__
+        if name in core.type_map:
+            _resolve(core, name, resolvers)
+    for external in externals:
+        _resolve(core, external, {"id": _item("id")})
+    _resolve(core, "_Service", {"sdl": lambda source, info: _sdl(made)})
+    _describe(core)
+    queries: dict[str, Any] = {
+        "node": graph.node,
+        "_service": lambda source, info: {},
+        "_entities": graph.entities,
+    }
     for node in (*KINDS.values(), *ABSTRACTS.values()):
         queries |= {node.singular: graph.single(node), node.plural: graph.listing(node)}
         _resolve(core, f"{node.name}Connection", graph.CONNECTION)
@@ -162,12 +198,38 @@ def _attach(made: Schema) -> None:
     _resolve(core, "Query", queries)
     mutations: dict[str, Any] = {}
     for kind in KINDS.values():
-        mutations[f"create{kind.name}"] = graph.create(kind)
-        mutations[f"update{kind.name}"] = graph.update(kind)
-        mutations[f"delete{kind.name}"] = graph.delete(kind)
+        mutations |= {
+            f"create{kind.name}": graph.create(kind),
+            f"update{kind.name}": graph.update(kind),
+            f"delete{kind.name}": graph.delete(kind),
+        }
     _resolve(core, "Mutation", mutations)
     _resolve(core, "PageInfo", graph.PAGE_INFO)
     _resolve(core, "Event", {name: _item(key) for name, key in graph.EVENT.items()})
+
+
+def _case(cls: type[Any]) -> Any:
+    """Which type an object of a polymorphic value is."""
+
+    def resolve(source: Any, info: Any, type_: Any) -> str:
+        case = case_of(cls, source)
+        return other(cls.__name__) if case is cls else case.__name__
+
+    return resolve
+
+
+def _describe(core: Any) -> None:
+    """Says what federation's own parts of the schema are; Strawberry leaves them without a word."""
+    query, service = core.type_map["Query"].fields, core.type_map["_Service"]
+    query["_service"].description = "What a federation gateway needs to know of this subgraph."
+    query[
+        "_entities"
+    ].description = (
+        "The entities with these keys, for a federation gateway; what is not held is null, with an error."
+    )
+    query["_entities"].args["representations"].description = "Objects with __typename and id."
+    service.description = "A subgraph, as a federation gateway sees it."
+    service.fields["sdl"].description = "The schema in GraphQL's schema definition language."
 
 
 def _item(key: str) -> Any:

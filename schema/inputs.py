@@ -17,8 +17,9 @@ from models.declare import (
     Abstract,
     Attribute,
     Kind,
-    attributes,
     description,
+    family_attributes,
+    general_of,
 )
 from schema.types import NODES_AT_MOST, NODES_BY_DEFAULT, SCALARS, Types, Way, argument, make
 
@@ -52,14 +53,14 @@ class Inputs:
         by_id = self._comparisons[strawberry.ID]
         reference = {"id": (Optional[by_id], optional("Its target's id.", "id"))}
         self._reference = _input("ReferenceFilter", "Compares what a reference points to.", reference)
-        for cls in VALUES:
+        for cls in (one for one in VALUES if general_of(one) is None):
             self._values[cls] = type(
                 f"{cls.__name__}Input", (), {"__annotations__": {}, "__module__": __name__}
             )
         for cls, made in self._values.items():
             self._fill_value(cls, made)
-        self.create = {kind.name: self._create(kind) for kind in KINDS.values()}
-        self.update = {kind.name: self._update(kind) for kind in KINDS.values()}
+        self.create = {k.name: self._create(k) for k in KINDS.values() if "create" in k.operations}
+        self.update = {k.name: self._update(k) for k in KINDS.values() if "patch" in k.operations}
         nodes: tuple[Kind | Abstract, ...] = (*KINDS.values(), *ABSTRACTS.values())
         self._filters = {node.name: self._filter(node) for node in nodes}
         self._orders = {node.name: self._order(node) for node in nodes}
@@ -83,8 +84,9 @@ class Inputs:
         return found
 
     def _fill_value(self, cls: type[Any], made: Any) -> None:
+        """The input of a value; that of a polymorphic one takes the attributes of all its special cases."""
         fields = {}
-        for a in attributes(cls):
+        for a in family_attributes(cls):
             type_ = self._of(a)
             if a.mandatory:
                 fields[a.graphql_name] = (type_, strawberry.field(name=a.graphql_name, description=a.doc))

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Optional
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.federation.schema_directives import Key, Shareable
+from strawberry.federation.types import FieldSet
 from strawberry.scalars import JSON
 from strawberry.types.arguments import StrawberryArgument
 
@@ -34,7 +36,11 @@ from models.declare import (
     Points,
     attributes,
     description,
+    general_of,
     link_of,
+    other,
+    roots,
+    special_of,
 )
 
 NODES_BY_DEFAULT = 100
@@ -58,7 +64,12 @@ DateTime = strawberry.scalar(
 SCALARS: dict[Any, Any] = {str: str, int: int, float: float, bool: bool, dt.datetime: dt.datetime, Json: JSON}
 
 
-@strawberry.type(description="Where a page lies in its list.")
+# Types that more than one subgraph may serve, as each has all that it takes to answer for them.
+SHARED = (Shareable(),)
+KEY = (Key(fields=FieldSet("id")),)
+
+
+@strawberry.type(description="Where a page lies in its list.", directives=SHARED)
 class PageInfo:
     """Where a page lies in its list."""
 
@@ -69,7 +80,8 @@ class PageInfo:
 
 
 @strawberry.type(
-    description="Something that happened to an entity: its creation, a change, a change of state."
+    description="Something that happened to an entity: its creation, a change, a change of state.",
+    directives=SHARED,
 )
 class Event:
     """Something that happened to an entity: its creation, a change, a change of state."""
@@ -104,10 +116,10 @@ class Way:
 def ways_back(target: Kind) -> tuple[Way, ...]:
     """Every kind that may refer to `target`, with the relations by which it may."""
     ways = []
-    for kind in KINDS.values():
-        found = tuple(r.path for r in relations(kind) if _may_point(r, target))
+    for kind in roots():
+        found = tuple(r.path for r in relations(kind) if _may_point(r, target.root))
         if found:
-            ways.append(Way(kind, target, found))
+            ways.append(Way(kind, target.root, found))
     return tuple(ways)
 
 
@@ -133,21 +145,30 @@ def make(
     *,
     bases: tuple[type[Any], ...] = (),
     decorator: Any = strawberry.type,
+    directives: Sequence[object] = (),
 ) -> Any:
     """A Strawberry type from GraphQL field names with their types and fields."""
     cls = _empty(name, bases)
-    return _fill(cls, name, doc, fields, decorator)
+    return _fill(cls, name, doc, fields, decorator, directives)
 
 
 def _empty(name: str, bases: tuple[type[Any], ...] = ()) -> type[Any]:
     return type(name, bases, {"__annotations__": {}, "__module__": __name__})
 
 
-def _fill(cls: Any, name: str, doc: str, fields: Mapping[str, tuple[Any, Any]], decorator: Any) -> Any:
+def _fill(
+    cls: Any,
+    name: str,
+    doc: str,
+    fields: Mapping[str, tuple[Any, Any]],
+    decorator: Any,
+    directives: Sequence[object] = (),
+) -> Any:
     cls.__annotations__ = {_python(key): type_ for key, (type_, _) in fields.items()}
     for key, (_, made) in fields.items():
         setattr(cls, _python(key), made)
-    return decorator(cls, name=name, description=doc)
+    options = {"directives": directives} if directives else {}
+    return decorator(cls, name=name, description=doc, **options)
 
 
 def _python(name: str) -> str:
@@ -160,13 +181,16 @@ class Types:
 
     def __init__(self) -> None:
         self._enums: dict[Any, Any] = {cls: _enum(cls) for cls in ENUMERATIONS}
-        self._externals: dict[str, Any] = {}
+        self.externals: dict[str, Any] = {}
         self._unions: dict[str, Any] = {}
         self.entity = make(
             "Entity", description(Entity), self._plain(attributes(Entity)), decorator=strawberry.interface
         )
         self.abstracts: dict[str, Any] = {}
-        self._values: dict[Any, Any] = {cls: _empty(cls.__name__) for cls in VALUES}
+        self.values: dict[Any, Any] = {}
+        for cls in VALUES:
+            general = general_of(cls)
+            self.values[cls] = _empty(cls.__name__, (self.values[general],) if general else ())
         for abstract in ABSTRACTS.values():
             self.abstracts[abstract.name] = make(
                 abstract.name,
@@ -175,12 +199,22 @@ class Types:
                 bases=(self.entity,),
                 decorator=strawberry.interface,
             )
-        self.kinds: dict[str, Any] = {
-            kind.name: _empty(
-                kind.name, (self.abstracts[kind.extends.name] if kind.extends else self.entity,)
+        self.kinds: dict[str, Any] = {}
+        for kind in KINDS.values():
+            base = (
+                self.kinds[kind.general.name]
+                if kind.general
+                else self.abstracts[kind.extends.name]
+                if kind.extends
+                else self.entity
             )
-            for kind in KINDS.values()
-        }
+            self.kinds[kind.name] = _empty(kind.name, (base,))
+        # Object types for what is none of the special cases of a polymorphic type.
+        polymorphic = [
+            *((cls.__name__, made) for cls, made in self.values.items() if special_of(cls)),
+            *((kind.name, self.kinds[kind.name]) for kind in KINDS.values() if kind.special),
+        ]
+        self.others = {name: _empty(other(name), (made,)) for name, made in polymorphic}
         self.connections: dict[str, Any] = {}
         for node in (*KINDS.values(), *ABSTRACTS.values()):
             self.connections[node.name] = self._connection(node)
@@ -188,38 +222,72 @@ class Types:
     def complete(self, list_arguments: Any) -> None:
         """Fills the types, now that each can name all others; `list_arguments(kind, way)` are a
         connection's arguments."""
-        for cls, made in self._values.items():
-            fields = self._plain(attributes(cls))
+        for cls, made in self.values.items():
+            self._complete_value(cls, made)
+        for kind in KINDS.values():
+            self._complete_kind(kind, list_arguments)
+
+    def _complete_value(self, cls: type[Any], made: Any) -> None:
+        general = general_of(cls)
+        inherited = attributes(general) if general else ()
+        fields = self._plain(a for a in attributes(cls) if a not in inherited)
+        if general is None:
             fields["extension"] = (
                 Optional[JSON],
                 field("Attributes beyond those declared here.", "extension"),
             )
-            link = link_of(cls)
-            if link is not None:
-                fields["target"] = (Optional[self.target(link)], field(_target_doc(link), "target"))
-            _fill(made, cls.__name__, description(cls), fields, strawberry.type)
-        for kind in KINDS.values():
-            inherited = kind.extends.attributes if kind.extends else attributes(Entity)
-            fields = self._plain(a for a in kind.attributes if a not in inherited)
-            for attribute in kind.attributes:
-                points = attribute.mark(Points)
-                if points:
-                    doc = f"The {points.kind} that `{attribute.key}` names; null where it is not held here."
-                    fields[points.field] = (Optional[self.kinds[points.kind]], field(doc, points.field))
-            for way in ways_back(kind):
-                doc = f"The {way.kind.plural} that refer to this {kind.name}."
-                made = field(doc, way.name, list_arguments(way.kind, way))
-                fields[way.name] = (self.connections[way.kind.name], made)
+        link = link_of(cls)
+        if link is not None:
+            fields["target"] = (Optional[self.target(link)], field(_target_doc(link), "target"))
+        name, doc = cls.__name__, description(cls)
+        if special_of(cls):
+            _fill(made, name, doc, fields, strawberry.interface)
+            self._complete_other(name, list(special_of(cls)), SHARED)
+        else:
+            _fill(made, name, doc, fields, strawberry.type, SHARED)
+
+    def _complete_kind(self, kind: Kind, list_arguments: Any) -> None:
+        made = self.kinds[kind.name]
+        base = kind.general or kind.extends
+        inherited = base.attributes if base else attributes(Entity)
+        fields = self._plain(a for a in kind.attributes if a not in inherited)
+        if kind.general is None:
+            fields |= self._links(kind, list_arguments)
             doc = "What happened to it, oldest first: creation, changes, changes of state."
             fields["history"] = (list[Event], field(doc, "history"))
             doc = "Attributes beyond those declared here."
             fields["extension"] = (Optional[JSON], field(doc, "extension"))
-            _fill(self.kinds[kind.name], kind.name, kind.doc, fields, strawberry.type)
+        if kind.special:
+            _fill(made, kind.name, kind.doc, fields, strawberry.interface, KEY)
+            self._complete_other(kind.name, [one.name for one in kind.special], KEY)
+        else:
+            _fill(made, kind.name, kind.doc, fields, strawberry.type, KEY)
+
+    def _links(self, kind: Kind, list_arguments: Any) -> dict[str, tuple[Any, Any]]:
+        fields: dict[str, tuple[Any, Any]] = {}
+        for attribute in kind.attributes:
+            points = attribute.mark(Points)
+            if points:
+                to = points.link.to
+                named = to if isinstance(to, str) else "entity"
+                doc = f"The {named} that `{attribute.key}` names; null where it is not held here."
+                fields[points.field] = (Optional[self.target(points.link)], field(doc, points.field))
+        for way in ways_back(kind):
+            doc = f"The {way.kind.plural} that refer to this {kind.name}."
+            fields[way.name] = (
+                self.connections[way.kind.name],
+                field(doc, way.name, list_arguments(way.kind, way)),
+            )
+        return fields
+
+    def _complete_other(self, name: str, special: Sequence[str], directives: Sequence[object]) -> None:
+        doc = f"A {name} that is none of {', '.join(special)}; its `@type` says what it is."
+        _fill(self.others[name], other(name), doc, {}, strawberry.type, directives)
 
     def of(self, attribute: Attribute) -> Any:
         """The GraphQL type of an attribute, without list and null."""
         if attribute.is_value:
-            return self._values[attribute.type]
+            return self.values[attribute.type]
         if attribute.key == "id":
             return strawberry.ID
         return self._enums.get(attribute.type) or SCALARS[attribute.type]
@@ -240,6 +308,8 @@ class Types:
         """Fields for attributes: lists and what the server always sets are never null, all else may be."""
         fields = {}
         for a in found:
+            if a.write_only:
+                continue
             one = self.of(a)
             always = a.key in ("id", "href") and a.server_set
             type_ = list[one] if a.many else one if always else Optional[one]
@@ -250,18 +320,28 @@ class Types:
         if not group.kinds:
             return self.entity
         if group.name not in self._unions:
-            members = tuple(self.kinds[name] for name in group.kinds)
+            members = [made for name in group.kinds for made in self._objects(KINDS[name])]
             either = functools.reduce(operator.or_, members)
             self._unions[group.name] = Annotated[either, strawberry.union(group.name, description=group.doc)]
         return self._unions[group.name]
 
+    def _objects(self, kind: Kind) -> list[Any]:
+        """The object types that an entity of this kind may have."""
+        if not kind.special:
+            return [self.kinds[kind.name]]
+        return [*(self.kinds[one.name] for one in kind.special), self.others[kind.name]]
+
     def _external(self, external: External) -> Any:
-        if external.name not in self._externals:
+        if external.name not in self.externals:
+            taken = {cls.__name__ for cls in VALUES} | KINDS.keys()
+            if external.name in taken:
+                raise TypeError(f"{external.name} is a type of ours: what others hold needs another name.")
             fields = {
                 "id": (strawberry.ID, field("Identifier of the entity in the system that holds it.", "id"))
             }
-            self._externals[external.name] = make(external.name, external.doc, fields)
-        return self._externals[external.name]
+            key = Key(fields=FieldSet("id"), resolvable=False)
+            self.externals[external.name] = make(external.name, external.doc, fields, directives=[key])
+        return self.externals[external.name]
 
     def _connection(self, node: Kind | Abstract) -> Any:
         one = self.kinds[node.name] if isinstance(node, Kind) else self.abstracts[node.name]

@@ -14,6 +14,12 @@ import pytest
 from sqlalchemy import event as sa_event
 
 import app
+from models.declare import KINDS, Kind
+from resolvers.documents import prepare
+from resolvers.rows import Row
+from resolvers.store import Store
+from resolvers.tasks import CANCELS
+from tests.samples import HELD_ORDER
 from tmfgraph import migrate
 from tmfgraph.embedded import EmbeddedPostgres
 from tmfgraph.settings import Settings
@@ -89,6 +95,23 @@ class Client:
         transport = httpx.ASGITransport(self.app)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
 
+    @property
+    def store(self) -> Store:
+        """Reads and writes below both facades."""
+        return Store(self.app.state.engine)
+
+    def hold(self, kind: Kind, document: dict[str, Any]) -> Row:
+        """Stores a document as an import does: wherever it stands in its life."""
+        draft = prepare(kind, document, imported=True)
+        self.run(self.store.put(draft))
+        found = self.run(self.store.by_id(kind, draft.id))
+        assert found is not None
+        return found
+
+    def carry_out(self) -> int:
+        """Lets the worker do what is due; gives how many tasks that was."""
+        return self.run(self.app.state.worker.carry_out())
+
     def run(self, work: Any) -> Any:
         return self._runner.run(work)
 
@@ -136,5 +159,8 @@ def client(database_url: str) -> Iterator[Client]:
 def shared(module_database_url: str) -> Iterator[Client]:
     """A client of an application on a database that the tests of one module share."""
     made = Client(module_database_url)
+    for task in CANCELS.values():
+        line = {"id": "1", "action": "add", "service": {"id": "s"}}
+        made.hold(KINDS[task.kind], {"id": HELD_ORDER, task.items: [line]})
     yield made
     made.close()

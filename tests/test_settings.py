@@ -23,6 +23,8 @@ OTHER = {
     "statement_timeout": "0.5",
     "demo": "no",
     "strict_references": "yes",
+    "exchange_dir": "/var/lib/exchange",
+    "subgraph": "yes",
     "log_format": "json",
     "log_level": "debug",
 }
@@ -37,6 +39,8 @@ WRONG = {
     "statement_timeout": ["0", "nan", "inf", "5s"],
     "demo": ["maybe"],
     "strict_references": ["2"],
+    "exchange_dir": [__file__],
+    "subgraph": ["perhaps"],
     "log_format": ["xml"],
     "log_level": ["loud"],
 }

@@ -52,6 +52,13 @@ _EXAMPLES = {
     "schema": """\
   tmfgraph schema --output schema.graphql
 """,
+    "kinds": """\
+  tmfgraph kinds
+  tmfgraph kinds --output docs/kinds.md
+""",
+    "conformance": """\
+  tmfgraph conformance --specs official/ --output docs/conformance.md
+""",
 }
 
 
@@ -122,14 +129,38 @@ def _demo(given: Settings, arguments: argparse.Namespace) -> int:
 def _schema(given: Settings, arguments: argparse.Namespace) -> int:
     from schema.graphql import sdl
 
-    text = sdl().rstrip("\n") + "\n"
-    if arguments.output is None:
+    return _put(sdl().rstrip("\n") + "\n", arguments.output)
+
+
+def _kinds(given: Settings, arguments: argparse.Namespace) -> int:
+    from tmfgraph import kinds
+
+    return _put(kinds.as_markdown(), arguments.output)
+
+
+def _conformance(given: Settings, arguments: argparse.Namespace) -> int:
+    from tmfgraph import conformance
+
+    try:
+        report = conformance.compare(conformance.read(arguments.specs))
+    except conformance.SpecsMissing as error:
+        print(f"tmfgraph: {error}", file=sys.stderr)
+        return 1
+    code = _put(conformance.as_markdown(report), arguments.output)
+    for deviation in report.unexplained:
+        print(f"tmfgraph: Not explained: {deviation}", file=sys.stderr)
+    return 1 if report.unexplained else code
+
+
+def _put(text: str, output: Path | None) -> int:
+    """Writes a text to the file that --output names, else to standard output."""
+    if output is None:
         print(text, end="")
         return 0
     try:
-        arguments.output.write_text(text, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
     except OSError as error:
-        print(f"tmfgraph: {arguments.output} cannot be written: {error.strerror}.", file=sys.stderr)
+        print(f"tmfgraph: {output} cannot be written: {error.strerror}.", file=sys.stderr)
         return 1
     return 0
 
@@ -222,6 +253,26 @@ def _parser() -> argparse.ArgumentParser:
         "Print the GraphQL schema as SDL, for code generators and for a federation gateway.",
     )
     schema.add_argument("--output", type=Path, metavar="FILE", help="write it to this file")
+
+    kinds = command(
+        "kinds",
+        _kinds,
+        "print a table of all kinds of entities",
+        "Print all kinds of entities as Markdown: paths, operations, links both ways, states and events.",
+    )
+    kinds.add_argument("--output", type=Path, metavar="FILE", help="write it to this file")
+
+    conformance = command(
+        "conformance",
+        _conformance,
+        "compare with TM Forum's official files",
+        "Compare the declarations with TM Forum's official swagger files, and print what differs and why as "
+        "Markdown. Exits with 1 if something differs without an explanation.",
+    )
+    conformance.add_argument(
+        "--specs", type=Path, required=True, metavar="DIR", help="where the official v4 files of the APIs are"
+    )
+    conformance.add_argument("--output", type=Path, metavar="FILE", help="write it to this file")
     return parser
 
 

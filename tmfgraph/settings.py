@@ -151,6 +151,19 @@ class Settings:
     strict_references: bool = setting(
         False, yes_or_no, "", "refuse a reference to an entity that is not held here"
     )
+    exchange_dir: Path = setting(
+        lambda: default_data_dir() / "exchange",
+        directory,
+        "DIR",
+        "where import and export jobs read and write the files that they name",
+        "$XDG_DATA_HOME/tmfgraph/exchange, else ~/.local/share/tmfgraph/exchange",
+    )
+    subgraph: bool = setting(
+        False,
+        yes_or_no,
+        "",
+        "behind a federation gateway: give the key of what other systems hold as a reference's target",
+    )
     log_format: LogFormat = setting(
         "text", one_of("text", "json"), "FORMAT", "text for people, json for one JSON object per line"
     )

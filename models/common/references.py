@@ -3,7 +3,7 @@
 from models.common.base import ACCOUNT, AGREEMENT, EntityRef, Extensible
 from models.declare import External, reference
 
-APPOINTMENT = External("Appointment", "An appointment of TMF646, held by another system.")
+PAYMENT = External("Payment", "A payment of TMF676, held by another system.")
 PAYMENT_METHOD = External("PaymentMethod", "A payment method of TMF670, held by another system.")
 
 
@@ -36,7 +36,7 @@ class AgreementItemRef(EntityRef):
     """Identifier of the item within the agreement."""
 
 
-@reference(APPOINTMENT)
+@reference("Appointment")
 class AppointmentRef(Extensible):
     """An appointment made for the work."""
 
@@ -56,6 +56,11 @@ class ConstraintRef(EntityRef):
 
     version: str | None = None
     """Version of the rule."""
+
+
+@reference(PAYMENT)
+class PaymentRef(EntityRef):
+    """A payment."""
 
 
 @reference(PAYMENT_METHOD)

@@ -20,9 +20,13 @@ class OrderItemActionType(enum.StrEnum):
 
 
 @value
-class TimePeriod:
+class TimePeriod(Extensible):
     """A span of time, open at an end that is left out."""
 
+    id: str | None = None
+    """Identifier of the period, where it has one."""
+    href: str | None = None
+    """Address of the period, where it has one."""
     end_date_time: dt.datetime | None = None
     """When the period ends."""
     start_date_time: dt.datetime | None = None
@@ -30,7 +34,7 @@ class TimePeriod:
 
 
 @value
-class Quantity:
+class Quantity(Extensible):
     """An amount with its unit."""
 
     amount: float | None = None
@@ -50,9 +54,13 @@ class Duration:
 
 
 @value
-class Money:
+class Money(Extensible):
     """An amount of money."""
 
+    id: str | None = None
+    """Identifier of the amount, where it has one."""
+    href: str | None = None
+    """Address of the amount, where it has one."""
     unit: str | None = None
     """The currency as an ISO 4217 code, such as "EUR"."""
     value: float | None = None
@@ -87,6 +95,22 @@ class TaxItem(Extensible):
     """Rate of the tax, in percent."""
     tax_amount: Money | None = None
     """The tax itself."""
+
+
+@value
+class ErrorMessage(Extensible):
+    """What went wrong."""
+
+    code: str | None = None
+    """Code of the error."""
+    reason: str | None = None
+    """Why it happened, in a few words."""
+    message: str | None = None
+    """Details, and what can be done about it."""
+    status: str | None = None
+    """A finer code of the error, e.g. "sys-ABC-2001"."""
+    reference_error: str | None = None
+    """Address of a page that explains the error."""
 
 
 @value
@@ -134,7 +158,31 @@ class Characteristic(Extensible):
 
 
 @value
-class FeatureRelationship:
+class CharacteristicValueSpecification(Extensible):
+    """A value, or a range of values, that a characteristic may take."""
+
+    value_type: str | None = None
+    """Data type of the value, e.g. "number" or "text"."""
+    value: Json | None = None
+    """The value, where it is a single one."""
+    value_from: int | None = None
+    """The low end, where it is a range."""
+    value_to: int | None = None
+    """The high end, where it is a range."""
+    range_interval: str | None = None
+    """Whether the ends belong to the range: "open", "closed", "closedBottom" or "closedTop"."""
+    regex: str | None = None
+    """Regular expression that the value must match."""
+    unit_of_measure: str | None = None
+    """Unit of the value, e.g. "GB"."""
+    is_default: bool | None = None
+    """Whether it is the one taken where the customer does not choose."""
+    valid_for: TimePeriod | None = None
+    """From when until when the value may be chosen."""
+
+
+@value
+class FeatureRelationship(Extensible):
     """How a feature depends on another."""
 
     id: str | None = None
@@ -148,7 +196,7 @@ class FeatureRelationship:
 
 
 @value
-class Feature:
+class Feature(Extensible):
     """A group of characteristics that is switched on and off as one."""
 
     id: Annotated[str | None, mandatory_in("TMF638")] = None

@@ -73,7 +73,7 @@ class ExternalReference(Extensible):
     """The name or number there."""
 
 
-@reference(External("TaxDefinition", "A kind of tax, defined by another system."))
+@reference(External("Tax", "A kind of tax, defined by another system."))
 class TaxDefinition(Extensible):
     """A tax that an exemption is from."""
 

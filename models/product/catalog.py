@@ -1,11 +1,13 @@
 """TMF620 Product Catalog: what is on offer, at what price, and what it consists of."""
 
 import datetime as dt
+import enum
 from typing import Annotated
 
 from models.common import (
     AgreementRef,
     AttachmentRefOrValue,
+    CharacteristicValueSpecification,
     ConstraintRef,
     Duration,
     Entity,
@@ -23,7 +25,20 @@ from models.common import (
     TaxItem,
     TimePeriod,
 )
-from models.declare import Api, Changed, External, Json, points_to, reference, resource, value
+from models.declare import (
+    Api,
+    Changed,
+    Created,
+    External,
+    Flow,
+    ServerSet,
+    enumeration,
+    points_to,
+    reached,
+    reference,
+    resource,
+    value,
+)
 
 TMF620 = Api("TMF620", "Product Catalog", "product", "/tmf-api/productCatalogManagement/v4")
 
@@ -32,6 +47,22 @@ RESOURCE_CANDIDATE = External("ResourceCandidate", "A catalogue entry of TMF634,
 SALES_CHANNEL = External("SalesChannel", "A channel that products are sold through, held by another system.")
 SERVICE_CANDIDATE = External("ServiceCandidate", "A catalogue entry of TMF633, held by another system.")
 SLA = External("SLA", "A service level agreement of TMF623, held by another system.")
+
+
+@enumeration
+class JobStateType(enum.StrEnum):
+    """Where a job stands."""
+
+    NOT_STARTED = "Not Started"  # the official file has the blank
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+JOB_FLOW = Flow(
+    starts=("Not Started",),
+    moves={"Not Started": ("Running",), "Running": ("Succeeded", "Failed")},
+)
 
 
 # ---- references -------------------------------------------------------------------------------
@@ -77,30 +108,6 @@ class SLARef(EntityRef):
 
 
 # ---- characteristics --------------------------------------------------------------------------
-
-
-@value
-class CharacteristicValueSpecification(Extensible):
-    """A value, or a range of values, that a characteristic may take."""
-
-    value_type: str | None = None
-    """Data type of the value, e.g. "number" or "text"."""
-    value: Json | None = None
-    """The value, where it is a single one."""
-    value_from: int | None = None
-    """The low end, where it is a range."""
-    value_to: int | None = None
-    """The high end, where it is a range."""
-    range_interval: str | None = None
-    """Whether the ends belong to the range: "open", "closed", "closedBottom" or "closedTop"."""
-    regex: str | None = None
-    """Regular expression that the value must match."""
-    unit_of_measure: str | None = None
-    """Unit of the value, e.g. "GB"."""
-    is_default: bool | None = None
-    """Whether it is the one taken where the customer does not choose."""
-    valid_for: TimePeriod | None = None
-    """From when until when the value may be chosen."""
 
 
 # TMF says that `id` is that of the specification which has the other characteristic.
@@ -560,3 +567,44 @@ class ProductOfferingPrice(ProductOfferingPriceAttributes, CatalogEntry):
     """The properties of the product that the price is for, e.g. one bandwidth."""
     place: tuple[PlaceRef, ...] = ()
     """Places where the price holds."""
+
+
+# ---- jobs -------------------------------------------------------------------------------------
+
+
+# TMF620 accepts the state, the dates and the error on POST, but it is the server that runs the job.
+class Job(Entity):
+    """What a job has, whether it brings entities in or out."""
+
+    content_type: str | None = None
+    """Format of the file."""
+    status: ServerSet[JobStateType | None] = None
+    """Where the job stands."""
+    creation_date: Created[dt.datetime | None] = None
+    """When the job was created."""
+    completion_date: ServerSet[Annotated[dt.datetime | None, reached("Succeeded", "Failed")]] = None
+    """When the job ended, well or not."""
+    error_log: ServerSet[str | None] = None
+    """Why the job failed."""
+
+
+@resource(TMF620.at("importJob"), flow=JOB_FLOW, state="status", operations=("create", "delete"))
+class ImportJob(Job):
+    """A task to bring the entities of a file into the catalogue."""
+
+    url: str
+    """Address of the file to read."""
+    path: str | None = None
+    """Address of the collection that the entities go into."""
+
+
+@resource(TMF620.at("exportJob"), flow=JOB_FLOW, state="status", operations=("create", "delete"))
+class ExportJob(Job):
+    """A task to write entities of the catalogue to a file."""
+
+    url: str
+    """Address of the file to write."""
+    path: str | None = None
+    """Address of the collection that the entities come from."""
+    query: str | None = None
+    """Filter that says which of its entities are written."""

@@ -13,6 +13,7 @@ from models.common import (
     Extensible,
     Note,
     OrderItemActionType,
+    PaymentRef,
     Price,
     ProductOfferingPriceRef,
     ProductOfferingRef,
@@ -26,6 +27,7 @@ from models.declare import (
     External,
     Fixed,
     Flow,
+    ServerSet,
     enumeration,
     reached,
     reference,
@@ -74,7 +76,7 @@ class ProductOrderItemStateType(enum.StrEnum):
 PRODUCT_ORDER_FLOW = Flow(
     starts=("acknowledged", "rejected"),
     moves={
-        "acknowledged": ("inProgress", "pending"),
+        "acknowledged": ("pending", "inProgress"),
         "inProgress": ("pending", "held", "assessingCancellation", "completed", "failed", "partial"),
         "pending": ("inProgress", "assessingCancellation", "cancelled"),
         "held": ("inProgress", "assessingCancellation", "cancelled"),
@@ -83,7 +85,6 @@ PRODUCT_ORDER_FLOW = Flow(
     },
 )
 
-PAYMENT = External("Payment", "A payment of TMF676, held by another system.")
 QUALIFICATION = External(
     "ProductOfferingQualification",
     "A check of TMF679 whether a customer can have an offering, held by another system.",
@@ -102,11 +103,6 @@ class RelatedChannel(EntityRef):
 
     role: str | None = None
     """The part it plays."""
-
-
-@reference(PAYMENT)
-class PaymentRef(EntityRef):
-    """A payment that was made at once, with the order."""
 
 
 @reference(QUALIFICATION)
@@ -282,11 +278,11 @@ class ProductOrder(Entity):
     """Remarks on the order."""
 
 
-@resource(TMF622.at("cancelProductOrder"), flow=CANCEL_FLOW, state="state")
+@resource(TMF622.at("cancelProductOrder"), flow=CANCEL_FLOW, state="state", operations=("create",))
 class CancelProductOrder(CancelOrder, Entity):
     """A request to cancel a product order."""
 
     product_order: Fixed[ProductOrderRef]
     """The order to cancel."""
-    state: TaskStateType | None = None
+    state: ServerSet[TaskStateType | None] = None
     """Where the request stands."""

@@ -14,9 +14,15 @@ from models.common import (
     ResourceSpecificationRef,
 )
 from models.common.base import Entity, Extensible
-from models.declare import Api, enumeration, mandatory_in, reference, resource
+from models.declare import Api, enumeration, mandatory_in, polymorphic, reference, resource
 
 TMF639 = Api("TMF639", "Resource Inventory", "resource", "/tmf-api/resourceInventoryManagement/v4")
+TMF702 = Api(
+    "TMF702",
+    "Resource Activation and Configuration",
+    "resource",
+    "/tmf-api/ResourceActivationAndConfiguration/v4",
+)
 
 
 @enumeration
@@ -119,14 +125,43 @@ class ResourceRelationship(Extensible):
     """Identifier of the other resource (TMF652), or of the relationship itself (TMF639)."""
     href: str | None = None
     """Address that goes with the id."""
-    relationship_type: Annotated[str | None, mandatory_in("TMF639")] = None
+    relationship_type: Annotated[str | None, mandatory_in("TMF639", "TMF702")] = None
     """Kind of tie, e.g. "bundled", "reliesOn" or "targets"."""
-    resource: Annotated[ResourceRefOrValue | None, mandatory_in("TMF639")] = None
+    resource: Annotated[ResourceRefOrValue | None, mandatory_in("TMF639", "TMF702")] = None
     """The other resource."""
     resource_relationship_characteristic: tuple[Characteristic, ...] = ()
     """Properties of the tie."""
 
 
-@resource(TMF639.at("resource"), TMF639.at("resourceInventory"), state="resourceStatus", mandatory=("name",))
+@polymorphic
+@resource(
+    TMF639.at("resource"),
+    TMF639.at("resourceInventory"),
+    TMF702.at("resource"),
+    state="resourceStatus",
+    mandatory=("name",),
+)
 class Resource(ResourceAttributes, Entity):
     """Something physical or logical that services run on, e.g. a cable, a port or a phone number."""
+
+
+@resource(TMF639.at("physicalResource"), state="resourceStatus", mandatory=("name",))
+class PhysicalResource(Resource):
+    """A resource that can be touched, e.g. a cable, a card or a router."""
+
+    manufacture_date: dt.datetime | None = None
+    """When it was made."""
+    power_state: str | None = None
+    """Whether it is under power, as one of TMF's codes: "3" full power, "12" off, "0" unknown."""
+    serial_number: str | None = None
+    """The number that its maker gave to this one item."""
+    version_number: str | None = None
+    """Version of the hardware."""
+
+
+@resource(TMF639.at("logicalResource"), state="resourceStatus", mandatory=("name",))
+class LogicalResource(Resource):
+    """A resource that cannot be touched, e.g. a phone number or an IP address."""
+
+    value: str | None = None
+    """The number or address itself, where it is one."""

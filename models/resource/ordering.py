@@ -6,7 +6,7 @@ from typing import Annotated
 from models.common import AppointmentRef, Note, RelatedParty, ResourceSpecificationRef
 from models.common.base import Entity, Extensible
 from models.common.task import CANCEL_FLOW, CancelOrder, TaskStateType
-from models.declare import ANY, Api, Created, Fixed, Flow, reached, reference, resource, value
+from models.declare import ANY, Api, Created, Fixed, Flow, ServerSet, reached, reference, resource, value
 from models.resource.inventory import ResourceRefOrValue
 
 TMF652 = Api("TMF652", "Resource Ordering", "resource", "/tmf-api/resourceOrderingManagement/v4")
@@ -138,11 +138,11 @@ class ResourceOrder(Entity):
     """Remarks on the order."""
 
 
-@resource(TMF652.at("cancelResourceOrder"), flow=CANCEL_FLOW, state="state")
+@resource(TMF652.at("cancelResourceOrder"), flow=CANCEL_FLOW, state="state", operations=("create",))
 class CancelResourceOrder(CancelOrder, Entity):
     """A request to cancel a resource order."""
 
     resource_order: Fixed[ResourceOrderRef]
     """The order to cancel."""
-    state: TaskStateType | None = None
+    state: ServerSet[TaskStateType | None] = None
     """Where the request stands."""

@@ -20,6 +20,12 @@ from models.declare import Api, Fixed, Flow, enumeration, mandatory_in, referenc
 
 TMF638 = Api("TMF638", "Service Inventory", "service", "/tmf-api/serviceInventory/v4")
 TMF638_SEED = Api("TMF638", "Service Inventory", "service", "/tmf-api/serviceInventoryManagement/v4")
+TMF640 = Api(
+    "TMF640",
+    "Service Activation and Configuration",
+    "service",
+    "/tmf-api/ServiceActivationAndConfiguration/v4",
+)
 
 
 @enumeration
@@ -56,11 +62,11 @@ class RelatedServiceOrderItem(Extensible):
     """Identifier of this entry (TMF641 only)."""
     href: str | None = None
     """Address of this entry (TMF641 only)."""
-    service_order_id: Annotated[str | None, mandatory_in("TMF638")] = None
+    service_order_id: Annotated[str | None, mandatory_in("TMF638", "TMF640")] = None
     """Identifier of the order that has the line."""
     service_order_href: str | None = None
     """Address of the order that has the line."""
-    item_id: Annotated[str | None, mandatory_in("TMF638")] = None
+    item_id: Annotated[str | None, mandatory_in("TMF638", "TMF640")] = None
     """Identifier of the line within its order."""
     item_action: OrderItemActionType | None = None
     """What the line did to the service."""
@@ -156,6 +162,7 @@ class ServiceRelationship(Extensible):
     TMF638.at("service"),
     TMF638_SEED.at("serviceInventory"),
     TMF638_SEED.at("service"),
+    TMF640.at("service"),
     flow=SERVICE_FLOW,
     state="state",
     mandatory=("state", "service_specification"),

@@ -4,9 +4,9 @@ import datetime as dt
 import enum
 from typing import Annotated
 
-from models.common import AppointmentRef, Note, OrderItemActionType, RelatedParty
+from models.common import AppointmentRef, ErrorMessage, Note, OrderItemActionType, RelatedParty
 from models.common.base import Entity, EntityRef, Extensible
-from models.common.task import CancelOrder
+from models.common.task import AcceptedTaskStateType, CancelOrder
 from models.declare import (
     ANY,
     Api,
@@ -59,17 +59,6 @@ class ServiceOrderItemStateType(enum.StrEnum):
     ASSESSING_CANCELLATION = "assessingCancellation"
     PENDING_CANCELLATION = "pendingCancellation"
     PARTIAL = "partial"
-
-
-# TMF641 calls it TaskStateType, but says `accepted` where the other APIs say `acknowledged`.
-@enumeration
-class ServiceTaskStateType(enum.StrEnum):
-    """Where a request to cancel a service order stands."""
-
-    ACCEPTED = "accepted"
-    TERMINATED_WITH_ERROR = "terminatedWithError"
-    IN_PROGRESS = "inProgress"
-    DONE = "done"
 
 
 SERVICE_ORDER_FLOW = Flow(
@@ -160,22 +149,6 @@ class ServiceOrderItemRelationship(Extensible):
     """Kind of tie, e.g. "dependency" where the other line must be done first."""
     order_item: ServiceOrderItemRef | None = None
     """The other line."""
-
-
-@value
-class ErrorMessage(Extensible):
-    """What went wrong."""
-
-    code: str | None = None
-    """Code of the error."""
-    reason: str | None = None
-    """Why it happened, in a few words."""
-    message: str | None = None
-    """Details, and what can be done about it."""
-    status: str | None = None
-    """A finer code of the error, e.g. "sys-ABC-2001"."""
-    reference_error: str | None = None
-    """Address of a page that explains the error."""
 
 
 @value
@@ -320,15 +293,17 @@ class ServiceOrder(Entity):
     """Errors that changed the state of the order."""
 
 
-@resource(TMF641.at("cancelServiceOrder"), flow=CANCEL_SERVICE_ORDER_FLOW, state="state")
+@resource(
+    TMF641.at("cancelServiceOrder"), flow=CANCEL_SERVICE_ORDER_FLOW, state="state", operations=("create",)
+)
 class CancelServiceOrder(CancelOrder, Entity):
     """A request to cancel a service order."""
 
     service_order: Fixed[ServiceOrderRef]
     """The order to cancel."""
-    state: ServiceTaskStateType | None = None
+    state: ServerSet[AcceptedTaskStateType | None] = None
     """Where the request stands."""
-    completion_message: str | None = None
+    completion_message: ServerSet[str | None] = None
     """How the request ended, in words, e.g. why it was denied."""
-    error_message: ErrorMessage | None = None
+    error_message: ServerSet[ErrorMessage | None] = None
     """The error that ended the request."""

@@ -1,0 +1,149 @@
+"""The files that import jobs read and export jobs write: catalogs as JSON, in one directory."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from models.codec import now
+from models.declare import KINDS, Kind
+from resolvers.documents import Draft, prepare
+from resolvers.errors import BadRequest, Invalid
+from resolvers.filters import EVERYTHING, from_query
+from resolvers.load import read
+from resolvers.rows import Row
+from resolvers.transaction import Transaction
+
+CATALOG = ("Catalog", "Category", "ProductSpecification", "ProductOfferingPrice", "ProductOffering")
+LINES = "application/x-ndjson"
+ARRAY = "application/json"
+PROBLEMS_NAMED = 100
+
+
+class Exchange:
+    """Carries out jobs on the files below a directory."""
+
+    def __init__(self, directory: Path, base_url: str) -> None:
+        self._directory = directory
+        self._base_url = base_url
+
+    async def import_(self, transaction: Transaction, job: Row) -> None:
+        """Stores every document of a file over what is there, or none where one is bad."""
+        file = self._file(job)
+        kinds = _kinds(job)
+        drafts, problems = await asyncio.to_thread(_drafts, file, kinds)
+        if problems:
+            more = len(problems) - PROBLEMS_NAMED
+            named = "\n".join(problems[:PROBLEMS_NAMED]) + (f"\nand {more} more" if more > 0 else "")
+            raise BadRequest(f"Nothing was imported:\n{named}")
+        for draft in drafts:
+            await transaction.put(draft)
+        await transaction.change(job, _succeeded())
+
+    async def export(self, transaction: Transaction, job: Row) -> None:
+        """Writes the entities of the path and query to a file, which is complete as soon as it is there."""
+        file = self._file(job)
+        kinds = _kinds(job)
+        query = parse_qsl((job.get("query") or "").lstrip("?"), keep_blank_values=True)
+        array = job.get("contentType") == ARRAY
+        await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._directory, prefix=".export-")
+        written = 0
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                out.write("[" if array else "")
+                for kind in kinds:
+                    condition = from_query([kind], query) if query else EVERYTHING
+                    async for row in transaction.each(kind, condition):
+                        out.write(
+                            ("," if array and written else "") + row.json(self._base_url + kind.homes[0].url)
+                        )
+                        out.write("" if array else "\n")
+                        written += 1
+                out.write("]" if array else "")
+            await asyncio.to_thread(_publish, Path(name), file)
+        except BaseException:
+            await asyncio.to_thread(Path(name).unlink, missing_ok=True)
+            raise
+        await transaction.change(job, _succeeded())
+
+    def _file(self, job: Row) -> Path:
+        """The file that a job's url names; BadRequest where it lies elsewhere."""
+        parts = urlsplit(job.get("url") or "")
+        if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+            raise BadRequest(
+                "url must name a file in the exchange directory of the server, such as "
+                "file:///catalog.ndjson; files of other hosts are not fetched or written."
+            )
+        type_ = job.get("contentType")
+        if type_ not in (None, LINES, ARRAY):
+            raise BadRequest(f"contentType is {LINES} (one document a line, the default) or {ARRAY}.")
+        root = self._directory.resolve()
+        file = (root / unquote(parts.path).lstrip("/")).resolve()
+        if file == root or not file.is_relative_to(root):
+            raise BadRequest("url must name a file inside the exchange directory of the server.")
+        return file
+
+
+def _publish(made: Path, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made.chmod(0o644)
+    made.replace(file)
+
+
+def _kinds(job: Row) -> tuple[Kind, ...]:
+    """The kinds that a job is about: that of its path, else the whole catalog."""
+    path = job.get("path")
+    if not path:
+        return tuple(KINDS[name] for name in CATALOG)
+    resource = urlsplit(path).path.rstrip("/").rpartition("/")[2]
+    found = [KINDS[name] for name in CATALOG if KINDS[name].homes[0].path == resource]
+    if not found:
+        places = ", ".join("/" + KINDS[name].homes[0].path for name in CATALOG)
+        raise BadRequest(f"path must be one of {places}, or be left out for all of them.")
+    return tuple(found)
+
+
+def _drafts(file: Path, kinds: tuple[Kind, ...]) -> tuple[list[Draft], list[str]]:
+    """The documents of a file, checked, and what is wrong with it."""
+    drafts: list[Draft] = []
+    problems: list[str] = []
+    try:
+        for place, document in _documents(file):
+            kind = _kind(document, kinds)
+            if isinstance(document, Exception):
+                problems.append(f"{place}: {document}")
+            elif kind is None:
+                names = ", ".join(one.name for one in kinds)
+                problems.append(f"{place}: @type must be one of {names}")
+            else:
+                try:
+                    drafts.append(prepare(kind, document, imported=True))
+                except Invalid as error:
+                    problems += [f"{place}: {problem}" for problem in error.problems]
+    except FileNotFoundError:
+        problems.append(f"There is no file {file.name} in the exchange directory of the server.")
+    except UnicodeDecodeError:
+        problems.append(f"{file.name} is not UTF-8.")
+    except OSError as error:
+        problems.append(f"{file.name} cannot be read: {error.strerror}.")
+    return drafts, problems
+
+
+def _documents(file: Path) -> Iterator[tuple[str, Any]]:
+    for place, document in read(str(file)):
+        yield f"{file.name}:{place.line}", document
+
+
+def _kind(document: Any, kinds: tuple[Kind, ...]) -> Kind | None:
+    if len(kinds) == 1:
+        return kinds[0]
+    names = (document.get("@type"), document.get("@baseType")) if isinstance(document, dict) else ()
+    return next((kind for name in names for kind in kinds if kind.name == name), None)
+
+
+def _succeeded() -> dict[str, Any]:
+    return {"status": "Succeeded", "completionDate": now()}

@@ -1,0 +1,226 @@
+"""All SQL that writes: what one transaction may do to entities, each under its row lock."""
+
+import copy
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.codec import Problem, check, holds_secrets
+from models.declare import KINDS, Kind
+from models.tables import event, key_of, reference, secret, table
+from resolvers.documents import Draft, columns_of, event_row, merged, prepare, reference_rows, state_of
+from resolvers.errors import Conflict, Invalid, NotFound, StillReferred
+from resolvers.filters import Condition, expression
+from resolvers.rows import Row, leads, not_found, of_kind, row, row_columns
+from resolvers.secrets import digest
+
+REFERRERS_NAMED = 20
+
+
+class Transaction:
+    """Reads under lock and writes, all or nothing; every write leaves its event."""
+
+    def __init__(self, connection: AsyncConnection, *, actor: str, strict_references: bool) -> None:
+        self.connection = connection
+        self._actor = actor
+        self._strict_references = strict_references
+
+    async def lock(self, kind: Kind, id: str) -> Row:
+        """The entity, kept from all other writers until the end. NotFound."""
+        t = table(kind)
+        found = (
+            await self.connection.execute(
+                sa.select(*row_columns(kind))
+                .where(t.c.key == key_of(kind, id), of_kind(kind))
+                .with_for_update()
+            )
+        ).first()
+        if found is None:
+            raise not_found(kind, id)
+        return row(found)
+
+    async def select(self, kind: Kind, condition: Condition, *extra: sa.ColumnElement[bool]) -> list[Row]:
+        """The entities that meet a condition, in the order of their ids, locked. One statement."""
+        statement = (
+            sa.select(*row_columns(kind))
+            .where(expression(condition, kind), of_kind(kind), *extra)
+            .order_by(table(kind).c.id)
+            .with_for_update()
+        )
+        return [row(found) for found in (await self.connection.execute(statement)).all()]
+
+    async def each(self, kind: Kind, condition: Condition) -> AsyncIterator[Row]:
+        """The entities that meet a condition, one by one and not locked, however many. One statement."""
+        statement = sa.select(*row_columns(kind)).where(expression(condition, kind), of_kind(kind))
+        async for found in await self.connection.stream(statement):
+            yield row(found)
+
+    async def create(self, kind: Kind, document: dict[str, Any]) -> Row:
+        """Stores a new entity that the server makes: it may stand anywhere in its life."""
+        return await self.insert(prepare(kind, document, imported=True))
+
+    async def change(self, old: Row, change: dict[str, Any]) -> Row:
+        """Merges a change that the server makes (RFC 7396) into an entity; the rules of its life apply."""
+        return await self.replace(old, merged(old.kind, old.id, old.body, change, by_server=True))
+
+    async def put(self, draft: Draft) -> bool:
+        """Stores an imported entity over what is there; True where it is new. No rule of life applies."""
+        try:
+            old = await self.lock(draft.kind, draft.id)
+        except NotFound:
+            await self.insert(draft)
+            return True
+        await self.replace(old, draft)
+        return False
+
+    async def delete(self, old: Row, *, force: bool = False) -> Row:
+        """Removes an entity. StillReferred where others point to it, unless forced."""
+        if not force:
+            await self._refuse_referred(old)
+        await self.connection.execute(sa.delete(table(old.kind)).where(table(old.kind).c.key == old.key))
+        await self.connection.execute(sa.delete(reference).where(_references_of(old)))
+        if holds_secrets(old.kind):
+            await self.connection.execute(sa.delete(secret).where(_secrets_of(old)))
+        await self.connection.execute(
+            self._event(old, "Delete", old.revision + 1, state_of(old.kind, old.body), None, old.document)
+        )
+        return old
+
+    async def insert(self, draft: Draft) -> Row:
+        """Stores a new entity. Conflict where the id is taken."""
+        kind, t = draft.kind, table(draft.kind)
+        # An id that was used before goes on counting where its history ended.
+        past = (
+            sa.select(sa.func.coalesce(sa.func.max(event.c.revision), 0) + 1)
+            .where(event.c.entity_key == draft.key, event.c.entity_kind == kind.root.name)
+            .scalar_subquery()
+        )
+        document = draft.document
+        made = (
+            await self.connection.execute(
+                insert(t)
+                .values(**columns_of(draft), document=document, revision=past)
+                .on_conflict_do_nothing()
+                .returning(t.c.revision)
+            )
+        ).first()
+        if made is None:
+            raise Conflict(
+                f"{kind.name} {draft.id} exists already; change it with PATCH, or take another id."
+            )
+        new = Row(kind, draft.key, draft.id, made[0], document)
+        await self._write_references(draft)
+        await self._write_secrets(draft)
+        await self.connection.execute(self._event(new, "Create", made[0], None, draft.state, document))
+        return new
+
+    async def replace(self, old: Row, draft: Draft) -> Row:
+        """Puts a draft in the place of a locked entity."""
+        t, document = table(old.kind), draft.document
+        new = Row(draft.kind, old.key, old.id, old.revision + 1, document)
+        await self.connection.execute(
+            sa.update(t)
+            .where(t.c.key == old.key)
+            .values(**columns_of(draft), document=document, revision=new.revision)
+        )
+        if check(old.kind, copy.deepcopy(old.body)).references != draft.references:
+            await self.connection.execute(sa.delete(reference).where(_references_of(old)))
+            await self._write_references(draft)
+        if holds_secrets(old.kind):
+            gone = sa.not_(secret.c.place.in_(draft.secret_places))
+            await self.connection.execute(sa.delete(secret).where(_secrets_of(old), gone))
+            await self._write_secrets(draft)
+        before, after = state_of(old.kind, old.body), draft.state
+        change = "StateChange" if before != after else "AttributeValueChange"
+        await self.connection.execute(self._event(new, change, new.revision, before, after, document))
+        return new
+
+    async def _write_references(self, draft: Draft) -> None:
+        rows = reference_rows(draft)
+        if self._strict_references:
+            await self._refuse_dangling(draft)
+        if rows:
+            await self.connection.execute(sa.insert(reference), rows)
+
+    async def _write_secrets(self, draft: Draft) -> None:
+        """Keeps the digests of the secrets that came in; one that came in as null is forgotten."""
+        for one in draft.secrets:
+            whose = {"entity_key": draft.key, "entity_kind": draft.kind.root.name, "place": one.place}
+            if one.text is None:
+                same = (secret.c[name] == value for name, value in whose.items())
+                await self.connection.execute(sa.delete(secret).where(*same))
+                continue
+            made = insert(secret).values(**whose, digest=await digest(one.text))
+            kept = {"digest": made.excluded.digest}
+            await self.connection.execute(
+                made.on_conflict_do_update(constraint=secret.primary_key, set_=kept)
+            )
+
+    async def _refuse_dangling(self, draft: Draft) -> None:
+        """Locks every target against deletion until this write is through; Invalid where one is missing."""
+        wanted: dict[str, set[uuid.UUID]] = {}
+        ours = [found for found in draft.references if found.kinds[0] in KINDS]
+        for found in ours:
+            for name in found.kinds:
+                wanted.setdefault(name, set()).add(key_of(name, found.id))
+        held: set[tuple[str, uuid.UUID]] = {(draft.kind.root.name, draft.key)}
+        for name, keys in sorted(wanted.items()):
+            t = table(KINDS[name])
+            rows = await self.connection.execute(
+                sa.select(t.c.key)
+                .where(t.c.key.in_(sorted(keys)))
+                .order_by(t.c.key)
+                .with_for_update(key_share=True, read=True)
+            )
+            held.update((name, key) for (key,) in rows)
+        missing = [
+            Problem(
+                f"$.{found.relation}",
+                f"refers to {' or '.join(found.kinds)} {found.id}, which is not held here",
+            )
+            for found in ours
+            if not any((name, key_of(name, found.id)) in held for name in found.kinds)
+        ]
+        if missing:
+            raise Invalid(draft.kind.name, missing)
+
+    async def _refuse_referred(self, old: Row) -> None:
+        r = reference.c
+        statement = (
+            sa.select(r.source_kind, r.source_key, r.relation)
+            .distinct()
+            .where(r.target_key == old.key, r.target_kind == old.kind.root.name, leads())
+            .where(sa.or_(r.source_key != old.key, r.source_kind != old.kind.root.name))
+            .order_by(r.source_kind, r.source_key, r.relation)
+            .limit(REFERRERS_NAMED + 1)
+        )
+        found = (await self.connection.execute(statement)).all()
+        if not found:
+            return
+        ids: dict[tuple[str, uuid.UUID], str] = {}
+        for name in {name for name, _, _ in found}:
+            t = table(KINDS[name])
+            keys = [key for kind, key, _ in found if kind == name]
+            for key, id in await self.connection.execute(sa.select(t.c.key, t.c.id).where(t.c.key.in_(keys))):
+                ids[name, key] = id
+        named = [(name, ids[name, key], relation) for name, key, relation in found[:REFERRERS_NAMED]]
+        raise StillReferred(old.kind.name, old.id, named, len(found) > REFERRERS_NAMED)
+
+    def _event(
+        self, of: Row, change: str, revision: int, before: str | None, after: str | None, document: str
+    ) -> sa.Insert:
+        return sa.insert(event).values(
+            event_row(of.kind, of.key, of.id, change, revision, before, after, document, self._actor)
+        )
+
+
+def _references_of(entity: Row) -> sa.ColumnElement[bool]:
+    return sa.and_(reference.c.source_key == entity.key, reference.c.source_kind == entity.kind.root.name)
+
+
+def _secrets_of(entity: Row) -> sa.ColumnElement[bool]:
+    return sa.and_(secret.c.entity_key == entity.key, secret.c.entity_kind == entity.kind.root.name)
