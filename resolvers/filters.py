@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.codec import canonical, relations
-from models.declare import Attribute, Kind
-from models.tables import reference, table
+from models.declare import Attribute, External, Kind
+from models.tables import key_of, reference, table
 from resolvers.errors import BadRequest
 
 OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "isNull")
@@ -79,13 +79,17 @@ def expression(condition: Condition, kind: Kind) -> sa.ColumnElement[bool]:
             return _compare(condition, kind)
         case Refers(relation, ids):
             r = reference.alias().c
-            return sa.exists().where(*_stands(r, kind, relation), r.target_id.in_(ids))
+            link = next(one.link for one in relations(kind) if one.path == relation)
+            names = (link.to.name,) if isinstance(link.to, External) else link.kinds
+            keys = sorted({key_of(name, id) for name in names for id in ids})
+            return _in_sources(
+                r, kind, relation, r.target_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Uuid)))
+            )
         case Leads(relation, target, inner):
             r = reference.alias().c
             met = sa.select(table(target).c.key).where(expression(inner, target))
-            return sa.exists().where(
-                *_stands(r, kind, relation), r.target_kind == target.root.name, r.target_key.in_(met)
-            )
+            leads = sa.and_(r.target_kind == target.root.name, r.target_key.in_(met))
+            return _in_sources(r, kind, relation, leads)
         case All(parts):
             return sa.and_(sa.true(), *(expression(part, kind) for part in parts))
         case AnyOf(parts):
@@ -94,13 +98,14 @@ def expression(condition: Condition, kind: Kind) -> sa.ColumnElement[bool]:
             return sa.not_(sa.func.coalesce(expression(part, kind), sa.false()))
 
 
-def _stands(r: Any, kind: Kind, relation: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """Whether a reference stands at this place of the document in hand."""
-    return (
-        r.source_key == table(kind).c.key,
-        r.source_kind == kind.root.name,
-        r.relation == relation,
-    )
+def _in_sources(r: Any, kind: Kind, relation: str, leads: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether the document in hand has a reference at this place that leads where it should.
+
+    Found from the target's end, by the index on it: far fewer references lead to one target than stand in
+    all documents.
+    """
+    sources = sa.select(r.source_key).where(r.source_kind == kind.root.name, r.relation == relation, leads)
+    return table(kind).c.key.in_(sources)
 
 
 def _compare(condition: Compare, kind: Kind) -> sa.ColumnElement[bool]:

@@ -303,7 +303,7 @@ def _entity(loaders: Loaders, representation: Any) -> Awaitable[Row] | Exception
     if not isinstance(id, str):
         return BadRequest("A representation needs an id, as text or whole number.")
     nodes: dict[Any, Kind | Abstract] = {**ABSTRACTS, **KINDS, **_OTHERS}
-    node = nodes.get(name)
+    node = nodes.get(name) if isinstance(name, str) else None
     if node is None:
         return BadRequest(f"There is no entity type {str(name)[:60]} here.")
     names = (node.name,) if isinstance(node, Kind) else tuple(kind.name for kind in node.kinds)

@@ -128,7 +128,96 @@ query People {
 }
 """
 
-EXAMPLES = (CHAIN, WAY_BACK, WORK, WRITE)
+MONEY = """# What customers pay: their bills with the charges on them, and what has come together since.
+query Money {
+  customers(first: 3) {
+    nodes {
+      name
+      customerBills(orderBy: [{ billDate: DESC }], first: 12) {
+        nodes {
+          billNo
+          state
+          paymentDueDate
+          taxIncludedAmount { value unit }
+          remainingAmount { value unit }
+          appliedCustomerBillingRates { nodes { name type taxIncludedAmount { value unit } } }
+        }
+      }
+      customerUsages(where: { endDate: { isNull: true } }) {
+        nodes {
+          name
+          quantity { amount units }
+          ratedAmount { value unit }
+          usage { target { usageDate status usageCharacteristic { name value } } }
+        }
+      }
+      products(where: { status: { eq: active } }) {
+        nodes {
+          name
+          appliedCustomerBillingRates(where: { isBilled: { eq: false } }) {
+            nodes { name date taxIncludedAmount { value unit } }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
+ACTIVATION = """# How an order is carried out: from the order over the activations down to the resources.
+query Activations {
+  productOrders(first: 3) {
+    nodes {
+      id
+      state
+      relatedParty {
+        role
+        target {
+          ... on Customer {
+            name
+            digitalIdentities { nodes { nickname status credential { __typename id state trustLevel } } }
+          }
+        }
+      }
+      appointments {
+        nodes { description status validFor { startDateTime endDateTime } relatedParty { role name } }
+      }
+      serviceOrders {
+        nodes {
+          id
+          services {
+            nodes {
+              name
+              serviceActivations {
+                nodes {
+                  name
+                  state
+                  resourceActivations {
+                    nodes {
+                      name
+                      mode
+                      state
+                      resource {
+                        target {
+                          name
+                          ... on PhysicalResource { serialNumber powerState }
+                          ... on LogicalResource { value }
+                        }
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
+EXAMPLES = (CHAIN, WAY_BACK, WORK, MONEY, ACTIVATION, WRITE)
 
 
 def static_directory() -> Path:

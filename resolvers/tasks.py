@@ -15,7 +15,7 @@ from models.codec import Problem, instant, now
 from models.declare import KINDS
 from resolvers.documents import Draft, extended
 from resolvers.errors import Conflict, Invalid, NotFound
-from resolvers.filters import All, AnyOf, Compare, Condition, Leads, Not, Refers
+from resolvers.filters import All, Compare, Condition, Leads, Not, Refers
 from resolvers.rows import Row
 from resolvers.store import Effects
 from resolvers.transaction import Transaction
@@ -303,7 +303,7 @@ def _criteria(query: Document) -> Condition:
 
 
 def _via_product(condition: Condition) -> Condition:
-    return Leads("ratedProductUsage.productRef", KINDS["Product"], AnyOf((condition,)))
+    return Leads("ratedProductUsage.productRef", KINDS["Product"], condition)
 
 
 def _ids(*lists: Sequence[Document] | None) -> list[str]:

@@ -72,11 +72,15 @@ class Worker:
 
     async def run(self) -> None:
         """Looks for due tasks once a second, until cancelled."""
+        failing = False
         while True:
             try:
                 await self.carry_out()
+                failing = False
             except Exception:
-                log.warning("The worker could not look for tasks; it tries again.", exc_info=True)
+                if not failing:  # once, not every second while the database is away
+                    log.warning("The worker could not look for tasks; it goes on trying.", exc_info=True)
+                failing = True
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
     async def carry_out(self) -> int:

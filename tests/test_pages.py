@@ -14,6 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from resolvers.pages import EXAMPLES
 from tests.conftest import Client
 from tests.test_graph import fill
 
@@ -108,7 +109,7 @@ def test_graphiql_runs_the_chain_and_shows_the_answer(page: Page, site: str) -> 
     page.goto(f"{site}/graphql")
     page.wait_for_selector(".graphiql-execute-button")
     tabs = page.locator(".graphiql-tab")
-    assert tabs.count() == 4
+    assert tabs.count() == len(EXAMPLES) == 6
     page.locator(".graphiql-execute-button").click()
     page.locator(".result-window").get_by_text("operationalState").first.wait_for()
     shot(page, "graphiql")

@@ -10,13 +10,16 @@ from tmfgraph import demo, settings
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_query_of_the_readme_gives_its_answer_on_the_demo_data(client: Client, database_url: str) -> None:
+def test_the_queries_of_the_readme_give_their_answers_on_the_demo_data(
+    client: Client, database_url: str
+) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    query = re.search(r"```graphql\n(.*?)```", text, re.DOTALL)
-    answer = re.search(r"```json\n(.*?)```", text, re.DOTALL)
-    assert query and answer
+    queries = re.findall(r"```graphql\n(.*?)```", text, re.DOTALL)
+    answers = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert len(queries) == len(answers) == 2
     demo.ensure(database_url, settings.Settings())
-    assert client.graphql(query[1]) == json.loads(answer[1])
+    for query, answer in zip(queries, answers, strict=True):
+        assert client.graphql(query) == json.loads(answer)
 
 
 def test_the_curl_of_the_readme_finds_something(client: Client, database_url: str) -> None:

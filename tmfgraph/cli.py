@@ -40,6 +40,9 @@ _EXAMPLES = {
   tmfgraph migrate --database-url postgresql://owner@db.example.com/tmf
   tmfgraph migrate --check                exit code 1 if there is something to migrate
 """,
+    "reindex": """\
+  tmfgraph reindex                        after an upgrade, where data was there before
+""",
     "load": """\
   tmfgraph load catalog.json orders.json
   tmfgraph load --kind ProductOrder orders.json
@@ -100,6 +103,19 @@ def _migrate(given: Settings, arguments: argparse.Namespace) -> int:
         done = migrate.at_head(dsn)
     print("The tables are up to date." if done else "The tables are not up to date: run `tmfgraph migrate`.")
     return 0 if done else 1
+
+
+def _reindex(given: Settings, arguments: argparse.Namespace) -> int:
+    from resolvers import reindex
+
+    def say(words: str) -> None:
+        if not arguments.quiet:
+            print(words, file=sys.stderr)
+
+    with _ready(given) as dsn:
+        total = asyncio.run(reindex.run(dsn, say))
+    say(f"{total:,} entities are indexed anew.")
+    return 0
 
 
 def _load(given: Settings, arguments: argparse.Namespace) -> int:
@@ -214,6 +230,16 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="change nothing; exit with 1 if there is something to do"
     )
     settings.add_flags(migrate, _DATABASE)
+
+    reindex = command(
+        "reindex",
+        _reindex,
+        "index what is stored anew, after an upgrade",
+        "Derive the columns and references of all entities anew from their documents: after an upgrade that "
+        "knows more attributes or links, what was there before is found by them too. It runs beside a server.",
+    )
+    reindex.add_argument("--quiet", action="store_true", help="say nothing")
+    settings.add_flags(reindex, _DATABASE)
 
     load = command(
         "load",

@@ -20,6 +20,8 @@ from resolvers.documents import Draft, prepare
 from tmfgraph import database
 from tmfgraph.demo.catalog import catalog_documents
 from tmfgraph.demo.common import Document
+from tmfgraph.demo.identity import identify
+from tmfgraph.demo.money import charge
 from tmfgraph.demo.network import CUSTOMERS, city_of, network_documents
 from tmfgraph.demo.orders import tell
 from tmfgraph.demo.people import Customer, installer_documents, introduce, partner_documents
@@ -53,7 +55,9 @@ def _story(number: int, seed: int) -> list[tuple[str, Document]]:
     rng = random.Random(f"{seed}:{number}")
     customer = Customer(number, rng, city_of(number), business=number % 10 == 6)
     introduce(customer)
-    tell(customer)
+    has = tell(customer)
+    identify(customer, has)
+    charge(customer, has)
     return customer.documents
 
 

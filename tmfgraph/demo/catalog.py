@@ -58,6 +58,30 @@ ADDRESS = Specification("SPEC-ADDRESS", "Static IP address", "NH-110", ("ipVersi
 BUNDLE = Specification("SPEC-BUNDLE", "Home and mobile", "NH-900", (), None)
 SPECIFICATIONS = (FIBRE, MOBILE, ROUTER, ADDRESS, BUNDLE)
 
+
+@dataclass(frozen=True)
+class UsageSort:
+    """A sort of usage: what is counted and how, and what a unit costs where no plan includes it."""
+
+    type: str
+    name: str
+    counted: str
+    unit: str
+    cents: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"USPEC-{self.type.upper()}"
+
+    @property
+    def reference(self) -> Document:
+        return refer("UsageSpecification", self.id, self.name)
+
+
+DATA = UsageSort("data", "Data", "volume", "GB")
+VOICE = UsageSort("voice", "Calls", "duration", "min", cents=19)
+MESSAGE = UsageSort("message", "Messages", "count", "message", cents=9)
+
 CATEGORIES = {
     "CAT-FIBRE": "Fibre internet",
     "CAT-MOBILE": "Mobile",
@@ -154,6 +178,8 @@ def catalog_documents() -> Documents:
         for id, kind, value in offering.charges:
             yield "ProductOfferingPrice", _price(offering, id, kind, value)
         yield "ProductOffering", _offering(offering)
+    for sort in (DATA, VOICE, MESSAGE):
+        yield "UsageSpecification", _usage_specification(sort)
 
 
 def _entry(id: str, name: str, description: str | None = None) -> Document:
@@ -198,6 +224,20 @@ def _specification(specification: Specification) -> Document:
         inside = (FIBRE, MOBILE, ROUTER)
         made["bundledProductSpecification"] = [refer("ProductSpecification", s.id, s.name) for s in inside]
     return made
+
+
+def _usage_specification(sort: UsageSort) -> Document:
+    counted = {"name": sort.counted, "valueType": "number", "minCardinality": 1, "maxCardinality": 1}
+    unit = {"value": sort.unit, "valueType": "string", "isDefault": True}
+    return {
+        **_entry(sort.id, sort.name, f"{sort.name} of customers, counted in {sort.unit}."),
+        "isBundle": False,
+        "specCharacteristic": [
+            counted,
+            {"name": "unit", "valueType": "string", "characteristicValueSpecification": [unit]},
+        ],
+        "relatedParty": [party("Organization", OPERATOR_ID, OPERATOR_NAME, "owner")],
+    }
 
 
 def service_specification(name: str) -> Document:

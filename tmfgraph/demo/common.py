@@ -16,11 +16,18 @@ START = dt.datetime(2026, 1, 5, 6, tzinfo=dt.UTC)
 DAY = 24 * 60
 CURRENCY = "EUR"
 TAX_RATE = 20.0
+MONTH = 9
+"""The month of the year in which the story is told: the orders lie before it, its charges are on no bill."""
 
 
 def moment(minutes: int) -> str:
     """The moment that many minutes after the start, as documents write it."""
     return (START + dt.timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def month(number: int) -> int:
+    """Minutes from the start to the beginning of a month of its year."""
+    return int((dt.datetime(START.year, number, 1, tzinfo=dt.UTC) - START).total_seconds()) // 60
 
 
 @functools.cache

@@ -15,6 +15,10 @@ PORTS = 2
 FAILED_PORT = 2
 """The port of each unit that is out of order, counted from 1."""
 
+TANGIBLE = ("olt", "ont", "router")
+"""The categories of resources that can be touched; the others are numbers, addresses and the like."""
+FULL_POWER, POWER_OFF = "3", "12"
+
 
 def unit_of(number: int) -> int:
     """The unit that a customer belongs to, counted from 1 as customers are."""
@@ -62,9 +66,10 @@ def network_documents(unit: int) -> Documents:
         ports = range(node * PORTS + 1, node * PORTS + PORTS + 1)
         references = [refer("Resource", _port_id(unit, p), _port_name(unit, p, city)) for p in ports]
         yield (
-            "Resource",
+            "PhysicalResource",
             {
                 **_resource(id, name, "olt", {"vendor": "Optavia", "model": "OX-16", "ports": PORTS}),
+                **_item(f"OX{unit:04}{node + 1:02}", "C", -400 + node),
                 "startOperatingDate": moment(-300 * DAY),
                 "place": {"id": f"SITE-{city.code}", "name": f"{city.name} exchange", "role": "site"},
                 "resourceRelationship": [_tie("contains", reference) for reference in references],
@@ -74,9 +79,10 @@ def network_documents(unit: int) -> Documents:
             broken = port == FAILED_PORT
             values = {"technology": "XGS-PON", "capacity": 10, "capacityUnit": "Gbit/s"}
             yield (
-                "Resource",
+                "LogicalResource",
                 {
                     **_resource(_port_id(unit, port), _port_name(unit, port, city), "accessPort", values),
+                    "value": f"pon{(port - 1) % PORTS + 1}",
                     "startOperatingDate": moment(-300 * DAY),
                     "operationalState": "disable" if broken else "enable",
                     "resourceStatus": "alarm" if broken else "available",
@@ -100,6 +106,21 @@ def _resource(id: str, name: str, category: str, values: dict[str, Any]) -> Docu
         "resourceSpecification": {"id": f"RS-{category.upper()}", "name": category},
         "resourceCharacteristic": characteristics(values),
     }
+
+
+def _item(serial: str, version: str, made: int) -> Document:
+    """What only a resource that can be touched has; `made` is the day, counted from the start."""
+    return {
+        "serialNumber": serial,
+        "versionNumber": version,
+        "manufactureDate": moment(made * DAY),
+        "powerState": FULL_POWER,
+    }
+
+
+def resource_kind(resource: Document) -> str:
+    """The kind that a resource is of."""
+    return "PhysicalResource" if resource["category"] in TANGIBLE else "LogicalResource"
 
 
 def _tie(kind: str, resource: Document) -> Document:
@@ -147,9 +168,9 @@ def _install_fibre(customer: Customer, to: Installed) -> None:
     vlan = _own(customer, to, "VLAN", f"C-VLAN {100 + number % 3900}", "vlan", {
         "outerVlan": 1000 + port_of(number), "innerVlan": 100 + number % 3900,
     })  # fmt: skip
-    terminal = _own(
-        customer, to, "ONT", f"ONT {key}", "ont", {"serialNumber": f"NHON{number:08}", "model": "OX-1"}
-    )
+    vlan["value"] = f"{1000 + port_of(number)}.{100 + number % 3900}"
+    terminal = _own(customer, to, "ONT", f"ONT {key}", "ont", {"model": "OX-1"})
+    terminal |= _item(f"NHON{number:08}", "B", -90 - number % 200)
     for resource, kind in ((vlan, "reliesOn"), (terminal, "connectedTo")):
         resource["resourceRelationship"] = [_tie(kind, to.port)]
     terminal["place"] = customer.place
@@ -167,6 +188,7 @@ def _install_mobile(customer: Customer, to: Installed) -> None:
     sim = _own(customer, to, "SIM", f"SIM {key}", "sim", {
         "iccid": f"89999{digits:>014}", "imsi": f"99901{digits:>010}", "form": "eSIM",
     })  # fmt: skip
+    phone["value"], sim["value"] = f"+999170{digits}", f"89999{digits:>014}"
     phone["resourceRelationship"] = [_tie("reliesOn", _short(sim))]
     facing = _service(customer, to, "CFS", to.offering.values)
     bearer = _service(customer, to, "RFS", {"apn": "internet.nordhaven.example"})
@@ -179,15 +201,16 @@ def _install_address(customer: Customer, to: Installed) -> None:
     number = customer.number % 2**17
     address = f"198.{18 + number // 2**16}.{number // 256 % 256}.{number % 256}"
     resource = _own(customer, to, "IP", address, "ipAddress", {"address": address, "prefixLength": 32})
+    resource["value"] = address
     facing = _service(customer, to, "CFS", {"address": address})
     facing["supportingResource"] = [{**_short(resource), "value": address}]
 
 
 def _install_router(customer: Customer, to: Installed) -> None:
     serial = f"NHR{to.product['id'][2:].replace('-', '')}"
-    resource = _own(customer, to, "CPE", f"{to.offering.values['model']} {serial}", "router", {
-        "serialNumber": serial, "model": to.offering.values["model"],
-    })  # fmt: skip
+    model = to.offering.values["model"]
+    resource = _own(customer, to, "CPE", f"{model} {serial}", "router", {"model": model})
+    resource |= _item(serial, "A", -30 - customer.number % 100)
     resource["place"] = customer.place
     facing = _service(customer, to, "CFS", {"firmware": "6.2.1", "remoteManagement": True})
     facing["supportingResource"] = [_short(resource)]

@@ -4,9 +4,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tmfgraph.demo.catalog import BUNDLE, FIBRE, MOBILE, OFFERINGS, SELLER, Offering, specification_reference
+from tmfgraph.demo.catalog import (
+    BUNDLE,
+    FIBRE,
+    MOBILE,
+    OFFERINGS,
+    ROUTER,
+    SELLER,
+    Offering,
+    specification_reference,
+)
 from tmfgraph.demo.common import DAY, Document, characteristics, href, moment, party, price, refer
-from tmfgraph.demo.network import Installed, failed, install, unit_of
+from tmfgraph.demo.delivery import activate, appointment
+from tmfgraph.demo.network import (
+    FULL_POWER,
+    POWER_OFF,
+    TANGIBLE,
+    Installed,
+    failed,
+    install,
+    resource_kind,
+    unit_of,
+)
 from tmfgraph.demo.people import Customer, installer
 
 HOUR = 60
@@ -29,7 +48,7 @@ PATHS: dict[str, tuple[str, ...]] = {
 WORDS = {
     "inProgress": "Order checked and handed over to delivery.",
     "rejected": "The address cannot be served yet.",
-    "pending": "Waiting for the customer to confirm an appointment.",
+    "pending": "Waiting for the customer to confirm a date.",
     "held": "Held: identity check of the customer is not finished.",
     "completed": "Everything is delivered and works.",
     "failed": "Delivery failed: no free line in the building.",
@@ -65,6 +84,11 @@ class Line:
     id: str = ""
 
     @property
+    def visited(self) -> bool:
+        """Whether somebody comes to install what is ordered."""
+        return self.action == "add" and self.offering.specification in (FIBRE, ROUTER)
+
+    @property
     def product(self) -> Installed:
         assert self.installed is not None
         return self.installed
@@ -84,14 +108,25 @@ class Placed:
         return f"{prefix}-{self.customer.number:06}-{self.number}"
 
     @property
+    def delivered(self) -> bool:
+        """Whether delivery was asked to do something, whatever became of it."""
+        started = self.state not in ("acknowledged", "rejected")
+        return started and any(line.product.services for line in self.lines)
+
+    @property
     def path(self) -> tuple[str, ...]:
         return PATHS[self.state]
 
     def reached(self, state: str) -> str:
         """When a state was reached: some hours after the one before it, days for the last."""
         steps = self.path.index(state) + 1
-        last = 3 * DAY + self.customer.number % 5 * DAY if state in ("completed", "partial", "failed") else 0
+        last = self.days * DAY if state in ("completed", "partial", "failed") else 0
         return moment(self.minutes + steps * 3 * HOUR + last)
+
+    @property
+    def days(self) -> int:
+        """How many days delivery takes."""
+        return 3 + self.customer.number % 5
 
 
 def place(
@@ -113,9 +148,10 @@ def place(
         _link_back(order, line)
     _bundle(lines)
     customer.add("ProductOrder", _product_order(order))
-    if any(line.product.services for line in lines) and state not in ("acknowledged", "rejected"):
+    if order.delivered:
         services = customer.add("ServiceOrder", _service_order(order))
         customer.add("ResourceOrder", _resource_order(order, services))
+        _deliver(order, services)
     _ask_to_cancel(order)
 
 
@@ -164,7 +200,7 @@ def _add(order: Placed, line: Line, has: Sequence[Installed]) -> Installed:
         _use(resource, service_state)
         if service_state == "active":
             resource["startOperatingDate"] = order.reached(order.state)
-        customer.add("Resource", resource)
+        customer.add(resource_kind(resource), resource)
     return made
 
 
@@ -174,6 +210,8 @@ def _use(resource: Document, service_state: str) -> None:
     reserved = service_state in ("reserved", "designed")
     resource["resourceStatus"] = "reserved" if reserved else "available"
     resource["administrativeState"] = "unlocked" if service_state == "active" else "locked"
+    if resource["category"] in TANGIBLE:
+        resource["powerState"] = FULL_POWER if service_state == "active" else POWER_OFF
 
 
 def _sold_as(offering: Offering) -> Document:
@@ -324,6 +362,9 @@ def _item(order: Placed, line: Line) -> Document:
         if offering.months:
             duration = {"amount": offering.months, "units": "month"}
             made["itemTerm"] = [{"name": f"{offering.months} months", "duration": duration}]
+    if line.visited and order.delivered:
+        visit = order.id("AP")
+        made["appointment"] = {"id": visit, "href": href("Appointment", visit)}
     first = order.lines[0]
     if first.offering.specification is BUNDLE:
         others = [other.id for other in order.lines[1:]] if line is first else [first.id]
@@ -453,6 +494,21 @@ def _resource_order(order: Placed, cause: Document) -> Document:
     }
 
 
+def _deliver(order: Placed, services: Document) -> None:
+    """The visit, where one is needed, and the activations."""
+    if any(line.visited for line in order.lines):
+        orders = {"ProductOrder": order.id("PO"), "ServiceOrder": services["id"]}
+        day = order.minutes // DAY + order.days
+        made = order.reached("inProgress")
+        visit = appointment(order.customer, order.id("AP"), order.state, day, made, orders)
+        order.customer.add("Appointment", visit)
+    over = order.state in ("completed", "partial", "failed", "cancelled")
+    products = [line.product for line in order.lines]
+    if order.state == "held":
+        return
+    activate(order.customer, services, products, order.reached(order.state) if over else None)
+
+
 # ---- requests to cancel --------------------------------------------------------------------------
 
 
@@ -473,7 +529,10 @@ def _ask_to_cancel(order: Placed) -> None:
     if state is None:
         return
     asked = order.reached("completed" if late else "assessingCancellation")
-    request: Document = {"cancellationReason": _why(order), "requestedCancellationDate": asked}
+    request: Document = {"cancellationReason": _why(order)}
+    if state != "acknowledged":
+        # A request that still waits has no date: the server would carry it out at once.
+        request["requestedCancellationDate"] = asked
     if state == "done":
         request["effectiveCancellationDate"] = order.reached("cancelled")
     customer = order.customer
@@ -517,8 +576,11 @@ STATES = (
 )  # fmt: skip
 
 
-def tell(customer: Customer) -> None:
-    """A customer's story: a first order that nearly always went well, and what came after it."""
+def tell(customer: Customer) -> list[Installed]:
+    """A customer's story: a first order that nearly always went well, and what came after it.
+
+    Gives what the customer has, or once had, after all that.
+    """
     has: list[Installed] = []
     first = "inProgress" if customer.number % 12 == 0 else "completed"
     minutes = customer.joined + HOUR
@@ -531,8 +593,9 @@ def tell(customer: Customer) -> None:
         minutes += (20 + customer.rng.randrange(40)) * DAY + customer.rng.randrange(8 * HOUR)
         lines = _later(customer, has, two=state == "partial")
         place(customer, n + 2, state, minutes, lines, has)
-    if number % 25 == 7:
+    if customer.unpaid:
         _suspend(customer, has)
+    return has
 
 
 def _first(customer: Customer) -> list[Offering]:

@@ -124,6 +124,7 @@ class Customer:
     name: str = ""
     joined: int = 0
     place: Document = field(default_factory=dict)
+    media: list[Document] = field(default_factory=list)
     documents: list[tuple[str, Document]] = field(default_factory=list)
     products: int = 0
 
@@ -134,6 +135,11 @@ class Customer:
     @property
     def reference(self) -> Document:
         return party("Customer", self.id, self.name, "customer")
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether the customer stopped paying, and everything was suspended."""
+        return self.number % 25 == 7
 
     @property
     def account(self) -> Document:
@@ -157,7 +163,7 @@ def introduce(customer: Customer) -> None:
         "name": f"{street}, {city.post_code} {city.name}",
         "role": "installationAddress",
     }
-    media = _contact(
+    media = customer.media = _contact(
         f"{_plain(given)}.{_plain(family)}.{number}@example.com", f"+999 30 {number:07}", street, city
     )
     if customer.business:
