@@ -236,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         _reindex,
         "index what is stored anew, after an upgrade",
         "Derive the columns and references of all entities anew from their documents: after an upgrade that "
-        "knows more attributes or links, what was there before is found by them too. It runs beside a server.",
+        "knows more attributes or links, older entities are found by them too. It runs beside a server.",
     )
     reindex.add_argument("--quiet", action="store_true", help="say nothing")
     settings.add_flags(reindex, _DATABASE)
