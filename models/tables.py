@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.declare import Attribute, Kind, roots
+from models.declare import Attribute, Json, Kind, attributes, roots
 
 metadata = sa.MetaData(
     naming_convention={
@@ -95,6 +95,43 @@ reference = sa.Table(
     sa.Index("reference_target", "target_key", "target_kind", "source_kind", "relation"),
     comment="Links between entities, readable both ways.",
 )
+
+# One row for every characteristic at the first level of a document, so that they are found by name and value.
+characteristic = sa.Table(
+    "characteristic",
+    metadata,
+    sa.Column("source_key", sa.Uuid, nullable=False),
+    sa.Column("source_kind", Text, nullable=False),
+    sa.Column("place", Text, nullable=False, comment="The attribute that holds it: serviceCharacteristic."),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("value", Text, comment="As text; null for arrays and objects."),
+    sa.PrimaryKeyConstraint("source_key", "source_kind", "place", "position"),
+    sa.Index("characteristic_name_value", "name", "value", "source_kind", "place"),
+    comment="Characteristics by name and value, cut off where they are long.",
+)
+
+INDEXED_CHARACTERS = 200
+
+
+def indexed_text(value: Any) -> str | None:
+    """How the value of a characteristic stands in the index: numbers in one form, long texts cut off."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        amount = float(value)
+        return str(int(amount)) if amount.is_integer() and abs(amount) < 1e15 else repr(amount)
+    return value[:INDEXED_CHARACTERS] if isinstance(value, str) else None
+
+
+@functools.cache
+def has_characteristics(attribute: Attribute) -> bool:
+    """Whether the elements of an attribute are characteristics: names with values of any type."""
+    if not (attribute.is_value and attribute.many):
+        return False
+    types = {one.key: one.type for one in attributes(attribute.type)}
+    return types.get("name") is str and types.get("value") is Json
+
 
 # The outbox, written in the transaction of the change it tells of; also the history of each entity.
 event = sa.Table(

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.declare import KINDS, Kind
-from models.tables import event, reference, secret, table
-from resolvers.documents import Draft, columns_of, event_row, reference_rows
+from models.tables import characteristic, event, reference, secret, table
+from resolvers.documents import Draft, characteristic_rows, columns_of, event_row, reference_rows
 from resolvers.secrets import digest
 
 
@@ -19,11 +19,13 @@ async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> N
     references: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
     secrets: list[dict[str, Any]] = []
+    characteristics: list[dict[str, Any]] = []
     for draft in drafts:
         document = draft.document
         row = {**columns_of(draft), "revision": 1, "document": document}
         by_kind.setdefault(draft.kind.root.name, []).append(row)
         references += reference_rows(draft)
+        characteristics += characteristic_rows(draft.kind, draft.key, draft.body)
         made = event_row(draft.kind, draft.key, draft.id, "Create", 1, None, draft.state, document, actor)
         events.append(made)
         whose = {"entity_key": draft.key, "entity_kind": draft.kind.root.name}
@@ -38,6 +40,7 @@ async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> N
             for name, rows in by_kind.items():
                 await _copy(driver, table(KINDS[name]).name, rows)
             await _copy(driver, reference.name, references)
+            await _copy(driver, characteristic.name, characteristics)
             await _copy(driver, event.name, events)
             await _copy(driver, secret.name, secrets)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now
 from models.declare import Kind, Mark, Reached
-from models.tables import key_of, new_id
+from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
 from resolvers.errors import IllegalMove, Invalid
 
 
@@ -224,6 +224,24 @@ def reference_rows(draft: Draft) -> list[dict[str, Any]]:
         }
         for found in draft.references
         for rank, name in enumerate(found.kinds)
+    ]
+
+
+def characteristic_rows(kind: Kind, key: uuid.UUID, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The characteristics of a document, for the index."""
+    return [
+        {
+            "source_key": key,
+            "source_kind": kind.root.name,
+            "place": attribute.key,
+            "position": position,
+            "name": one["name"][:INDEXED_CHARACTERS],
+            "value": indexed_text(one.get("value")),
+        }
+        for attribute in kind.attributes
+        if has_characteristics(attribute) and isinstance(body.get(attribute.key), list)
+        for position, one in enumerate(body[attribute.key])
+        if isinstance(one, dict) and isinstance(one.get("name"), str)
     ]
 
 

@@ -12,8 +12,9 @@ from models.codec import now
 from models.declare import KINDS, Kind
 from resolvers.documents import Draft, prepare
 from resolvers.errors import BadRequest, Invalid
-from resolvers.filters import EVERYTHING, from_query
+from resolvers.filters import EVERYTHING
 from resolvers.load import read
+from resolvers.query import from_query
 from resolvers.rows import Row
 from resolvers.transaction import Transaction
 

@@ -1,7 +1,8 @@
 """What GraphQL fields do: attributes, references, ways back, lists and mutations, for every kind alike."""
 
 import enum
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.declare import (
     Abstract,
     Attribute,
     External,
+    Json,
     Kind,
     Link,
     Points,
@@ -24,7 +26,18 @@ from models.declare import (
 from models.door import BadJson
 from models.tables import key_of
 from resolvers.errors import BadRequest
-from resolvers.filters import All, AnyOf, Compare, Condition, Not, Order, Refers, cursor, read_cursor
+from resolvers.filters import (
+    All,
+    AnyOf,
+    Compare,
+    Condition,
+    Inside,
+    Not,
+    Order,
+    cursor,
+    read_cursor,
+    regex,
+)
 from resolvers.loaders import Loaders
 from resolvers.rows import Row, not_found
 from resolvers.store import Page, Store
@@ -216,7 +229,7 @@ def _page(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
     after, before = arguments.get("after"), arguments.get("before")
     limit = last if last is not None else first if first is not None else NODES_BY_DEFAULT
     return Page(
-        condition=_condition(by_name, arguments.get("where") or {}),
+        condition=_condition(node.attributes, arguments.get("where") or {}),
         order=order,
         limit=limit,
         after=tuple(read_cursor(after, length)) if after is not None else None,
@@ -225,43 +238,54 @@ def _page(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
     )
 
 
-def _condition(by_name: dict[str, Attribute], where: dict[str, Any]) -> Condition:
+def _condition(found: Iterable[Attribute], where: dict[str, Any]) -> Condition:
+    """What a `where` states of an object with these attributes."""
+    by_name = {attribute.graphql_name: attribute for attribute in found}
     parts: list[Condition] = []
     for name, value in where.items():
         if value is None:
             continue
         if name == "and":
-            parts.append(All(tuple(_condition(by_name, part) for part in value)))
+            parts.append(All(tuple(_condition(by_name.values(), part) for part in value)))
         elif name == "or":
-            parts.append(AnyOf(tuple(_condition(by_name, part) for part in value)))
+            parts.append(AnyOf(tuple(_condition(by_name.values(), part) for part in value)))
         elif name == "not":
-            parts.append(Not(_condition(by_name, value)))
-        elif name in by_name and by_name[name].is_scalar:
-            for operator, operand in value.items():
-                if operand is None and operator not in ("eq", "ne"):
-                    raise BadRequest(
-                        f"{name}.{operator} needs a value; to find those without one use isNull."
-                    )
-                parts.append(Compare(by_name[name], operator, _plain(operand)))
+            parts.append(Not(_condition(by_name.values(), value)))
+        elif by_name[name].is_value:
+            inner = _condition(family_attributes(by_name[name].type), value)
+            parts.append(Inside(by_name[name], inner))
         else:
-            parts.extend(_refers(name, value.get("id") or {}))
+            parts += [_comparison(by_name[name], operator, given) for operator, given in value.items()]
     return All(tuple(parts))
 
 
-def _refers(name: str, comparison: dict[str, Any]) -> list[Condition]:
-    found: list[Condition] = []
-    for operator, operand in comparison.items():
-        ids = tuple(operand) if operator == "in" else (operand,)
-        if operand is None or None in ids:
-            raise BadRequest(f"{name}.id.{operator} needs an id.")
-        found.append(Not(Refers(name, ids)) if operator == "ne" else Refers(name, ids))
-    return found
+def _comparison(attribute: Attribute, operator: str, operand: Any) -> Condition:
+    if operand is None and operator not in ("eq", "ne"):
+        raise BadRequest(
+            f"{attribute.graphql_name}.{operator} needs a value; to find those without one use isNull."
+        )
+    if operator == "regex" and operand is not None:
+        return Compare(attribute, "regex", regex(operand))
+    if operator != "isNull":
+        operand = _plain(operand) if attribute.type is not Json else _texts(attribute, operand)
+    return Compare(attribute, operator, operand)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     return tuple(_plain(inner) for inner in value) if isinstance(value, list) else value
+
+
+def _texts(attribute: Attribute, value: Any) -> Any:
+    """Values of an open type as the texts that they are compared by."""
+    if isinstance(value, list):
+        return tuple(_texts(attribute, inner) for inner in value)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    raise BadRequest(f"{attribute.graphql_name} can be compared with texts, numbers and booleans alone.")
 
 
 # ---- one entity ---------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.codec import check
 from models.declare import Kind, roots
-from models.tables import reference, table
-from resolvers.documents import Draft, columns_of, reference_rows
+from models.tables import characteristic, reference, table
+from resolvers.documents import Draft, characteristic_rows, columns_of, reference_rows
 from resolvers.rows import Row, among, row, row_columns
 from tmfgraph import database
 
@@ -66,6 +66,15 @@ async def _rewrite(connection: AsyncConnection, kind: Kind, rows: Sequence[Row])
     await connection.execute(sa.update(t).where(t.c.key == sa.bindparam("new_key")).values(columns), values)
     whose = (reference.c.source_kind == kind.name, among(reference.c.source_key, [one.key for one in rows]))
     await connection.execute(sa.delete(reference).where(*whose))
+    keys = [one.key for one in rows]
+    await connection.execute(
+        sa.delete(characteristic).where(
+            characteristic.c.source_kind == kind.name, among(characteristic.c.source_key, keys)
+        )
+    )
+    found = [made for draft in drafts for made in characteristic_rows(draft.kind, draft.key, draft.body)]
+    if found:
+        await connection.execute(sa.insert(characteristic), found)
     references = [made for draft in drafts for made in reference_rows(draft)]
     if references:
         await connection.execute(sa.insert(reference), references)

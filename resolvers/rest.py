@@ -13,7 +13,8 @@ from models.codec import Problem
 from models.declare import ABSTRACTS, KINDS, Abstract, Home, Kind
 from models.door import BadJson, decode
 from resolvers.errors import BadRequest, CallerError, Invalid, error_body
-from resolvers.filters import from_query
+from resolvers.filters import All, Condition
+from resolvers.query import from_json_path, from_query
 from resolvers.rows import Row
 from resolvers.store import Page, Store
 
@@ -82,7 +83,7 @@ class Rest:
     async def _list(self, request: Request, url: str, node: Kind | Abstract) -> Response:
         kinds = _kinds(node)
         query = _Query(request)
-        condition = from_query(kinds, query.filters)
+        condition = query.condition(kinds)
         store = self._store(request)
         rows = await store.search(kinds, Page(condition, limit=query.limit, offset=query.offset))
         total = await store.count(kinds, condition)
@@ -141,7 +142,7 @@ class _Query:
             raise BadRequest("The query string is not UTF-8.") from None
         except ValueError:
             raise BadRequest(f"At most {PARAMETERS_AT_MOST} parameters are taken.") from None
-        known = {"fields"} if single else {"fields", "offset", "limit"}
+        known = {"fields"} if single else {"fields", "offset", "limit", "sort", "filter"}
         self.filters = [(name, value) for name, value in pairs if name not in known]
         if single and self.filters:
             raise BadRequest(
@@ -149,8 +150,13 @@ class _Query:
             )
         given = dict(pairs)
         self.fields = _fields(given.get("fields"))
+        self.filter = given.get("filter")
         self.offset = _whole(given, "offset", 0)
         self.limit = min(_whole(given, "limit", LIMIT_BY_DEFAULT), LIMIT_AT_MOST)
+
+    def condition(self, kinds: Sequence[Kind]) -> Condition:
+        plain = from_query(kinds, self.filters)
+        return All((plain, from_json_path(kinds, self.filter))) if self.filter else plain
 
 
 def _whole(given: dict[str, str], name: str, default: int) -> int:

@@ -18,7 +18,7 @@ from models.declare import KINDS, Kind, roots
 from models.tables import event, key_of, reference, table
 from resolvers.documents import Draft, encode, merged, prepare
 from resolvers.errors import BadRequest, CallerError, Invalid, Unavailable
-from resolvers.filters import EVERYTHING, Condition, Order, beyond, comparable, expression
+from resolvers.filters import EVERYTHING, Condition, Order, beyond, expression, sort_key
 from resolvers.rows import Row, among, leads, not_found, of_kind, row, row_columns
 from resolvers.transaction import Transaction
 
@@ -310,15 +310,17 @@ class Store:
 # ---- parts of statements ------------------------------------------------------------------------
 
 
-def _full_order(page: Page) -> tuple[tuple[Any, bool], ...]:
+def _full_order(page: Page) -> tuple[tuple[Order | None, bool], ...]:
     """The sort keys that were asked for, and the id, which makes the order total."""
-    return (*((order.attribute, order.descending) for order in page.order), (None, False))
+    return (*((order, order.descending) for order in page.order), (None, False))
 
 
-def _sort_columns(kind: Kind, order: Sequence[tuple[Any, bool]]) -> list[tuple[sa.ColumnElement[Any], bool]]:
+def _sort_columns(
+    kind: Kind, orders: Sequence[tuple[Order | None, bool]]
+) -> list[tuple[sa.ColumnElement[Any], bool]]:
     return [
-        (table(kind).c.id if attribute is None else comparable(attribute, kind), descending)
-        for attribute, descending in order
+        (table(kind).c.id if order is None else sort_key(order, kind), descending)
+        for order, descending in orders
     ]
 
 

@@ -11,8 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.codec import Problem, check, holds_secrets
 from models.declare import KINDS, Kind
-from models.tables import event, key_of, reference, secret, table
-from resolvers.documents import Draft, columns_of, event_row, merged, prepare, reference_rows, state_of
+from models.tables import characteristic, event, key_of, reference, secret, table
+from resolvers.documents import (
+    Draft,
+    characteristic_rows,
+    columns_of,
+    event_row,
+    merged,
+    prepare,
+    reference_rows,
+    state_of,
+)
 from resolvers.errors import Conflict, Invalid, NotFound, StillReferred
 from resolvers.filters import Condition, expression
 from resolvers.rows import Row, leads, not_found, of_kind, row, row_columns
@@ -83,6 +92,7 @@ class Transaction:
             await self._refuse_referred(old)
         await self.connection.execute(sa.delete(table(old.kind)).where(table(old.kind).c.key == old.key))
         await self.connection.execute(sa.delete(reference).where(_references_of(old)))
+        await self.connection.execute(sa.delete(characteristic).where(_characteristics_of(old)))
         if holds_secrets(old.kind):
             await self.connection.execute(sa.delete(secret).where(_secrets_of(old)))
         await self.connection.execute(
@@ -114,6 +124,7 @@ class Transaction:
             )
         new = Row(kind, draft.key, draft.id, made[0], document)
         await self._write_references(draft)
+        await self._write_characteristics(characteristic_rows(kind, draft.key, draft.body))
         await self._write_secrets(draft)
         await self.connection.execute(self._event(new, "Create", made[0], None, draft.state, document))
         return new
@@ -130,6 +141,10 @@ class Transaction:
         if check(old.kind, copy.deepcopy(old.body)).references != draft.references:
             await self.connection.execute(sa.delete(reference).where(_references_of(old)))
             await self._write_references(draft)
+        characteristics = characteristic_rows(draft.kind, draft.key, draft.body)
+        if characteristic_rows(old.kind, old.key, old.body) != characteristics:
+            await self.connection.execute(sa.delete(characteristic).where(_characteristics_of(old)))
+            await self._write_characteristics(characteristics)
         if holds_secrets(old.kind):
             gone = sa.not_(secret.c.place.in_(draft.secret_places))
             await self.connection.execute(sa.delete(secret).where(_secrets_of(old), gone))
@@ -145,6 +160,10 @@ class Transaction:
             await self._refuse_dangling(draft)
         if rows:
             await self.connection.execute(sa.insert(reference), rows)
+
+    async def _write_characteristics(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            await self.connection.execute(sa.insert(characteristic), rows)
 
     async def _write_secrets(self, draft: Draft) -> None:
         """Keeps the digests of the secrets that came in; one that came in as null is forgotten."""
@@ -220,6 +239,12 @@ class Transaction:
 
 def _references_of(entity: Row) -> sa.ColumnElement[bool]:
     return sa.and_(reference.c.source_key == entity.key, reference.c.source_kind == entity.kind.root.name)
+
+
+def _characteristics_of(entity: Row) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        characteristic.c.source_key == entity.key, characteristic.c.source_kind == entity.kind.root.name
+    )
 
 
 def _secrets_of(entity: Row) -> sa.ColumnElement[bool]:

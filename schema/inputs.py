@@ -8,7 +8,6 @@ from typing import Any, Optional
 import strawberry
 from strawberry.scalars import JSON
 
-from models.codec import relations
 from models.declare import (
     ABSTRACTS,
     ENUMERATIONS,
@@ -16,6 +15,7 @@ from models.declare import (
     VALUES,
     Abstract,
     Attribute,
+    Json,
     Kind,
     description,
     family_attributes,
@@ -50,9 +50,11 @@ class Inputs:
         self._types = types
         self._values: dict[Any, Any] = {}
         self._comparisons = self._all_comparisons()
-        by_id = self._comparisons[strawberry.ID]
-        reference = {"id": (Optional[by_id], optional("Its target's id.", "id"))}
-        self._reference = _input("ReferenceFilter", "Compares what a reference points to.", reference)
+        self._value_filters: dict[Any, Any] = {
+            cls: _empty_input(f"{cls.__name__}Filter") for cls in VALUES if general_of(cls) is None
+        }
+        for cls in self._value_filters:
+            self._fill_value_filter(cls)
         for cls in (one for one in VALUES if general_of(one) is None):
             self._values[cls] = type(
                 f"{cls.__name__}Input", (), {"__annotations__": {}, "__module__": __name__}
@@ -129,11 +131,12 @@ class Inputs:
         some = ("eq", "ne", "in", "isNull")
         ordered = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "isNull")
         found = {
-            strawberry.ID: _comparison("ID", strawberry.ID, ("eq", "ne", "in")),
-            str: _comparison("String", str, ordered),
+            strawberry.ID: _comparison("ID", strawberry.ID, ("eq", "ne", "in", "isNull")),
+            str: _comparison("String", str, (*ordered, "regex")),
+            Json: _comparison("JSON", JSON, (*ordered, "regex")),
             int: _comparison("Int", int, ordered),
             float: _comparison("Float", float, ordered),
-            bool: _comparison("Boolean", bool, ("eq", "ne", "isNull")),
+            bool: _comparison("Boolean", bool, some),
             dt.datetime: _comparison("DateTime", dt.datetime, ordered),
         }
         for cls in ENUMERATIONS:
@@ -141,24 +144,31 @@ class Inputs:
         return found
 
     def _filter(self, node: Kind | Abstract) -> Any:
-        name = f"{node.name}Filter"
-        cls: Any = type(name, (), {"__annotations__": {}, "__module__": __name__})
+        made = _empty_input(f"{node.name}Filter")
+        return self._fill_filter(made, node.attributes, f"What {node.plural} to take; all parts must hold.")
+
+    def _fill_value_filter(self, cls: type[Any]) -> None:
+        doc = f"What is asked of a {cls.__name__}; one and the same meets all parts."
+        self._fill_filter(self._value_filters[cls], family_attributes(cls), doc)
+
+    def _fill_filter(self, made: Any, found: Iterable[Attribute], doc: str) -> Any:
         fields: dict[str, tuple[Any, Any]] = {
-            "and": (Optional[list[cls]], optional("All of these hold.", "and")),
-            "or": (Optional[list[cls]], optional("At least one of these holds.", "or")),
-            "not": (Optional[cls], optional("This does not hold.", "not")),
+            "and": (Optional[list[made]], optional("All of these hold.", "and")),
+            "or": (Optional[list[made]], optional("At least one of these holds.", "or")),
+            "not": (Optional[made], optional("This does not hold.", "not")),
         }
-        for a in sortable(node):
-            comparison = self._comparisons[strawberry.ID if a.key == "id" else a.type]
-            fields[a.graphql_name] = (Optional[comparison], optional(a.doc, a.graphql_name))
-        for name_ in filterable_references(node):
-            fields[name_] = (Optional[self._reference], optional("Refers to this target.", name_))
-        cls.__annotations__ = {f"{key}_": type_ for key, (type_, _) in fields.items()}
+        for a in found:
+            if a.write_only or a.key == "href":
+                continue
+            if a.is_value:
+                type_ = self._value_filters[general_of(a.type) or a.type]
+            else:
+                type_ = self._comparisons[strawberry.ID if a.key == "id" else a.type]
+            fields[a.graphql_name] = (Optional[type_], optional(a.doc, a.graphql_name))
+        made.__annotations__ = {f"{key}_": type_ for key, (type_, _) in fields.items()}
         for key, (_, one) in fields.items():
-            setattr(cls, f"{key}_", one)
-        return strawberry.input(
-            cls, name=name, description=f"What {node.plural} to take; all parts must hold."
-        )
+            setattr(made, f"{key}_", one)
+        return strawberry.input(made, name=made.__name__, description=doc)
 
     def _order(self, node: Kind | Abstract) -> Any:
         fields: dict[str, tuple[Any, Any]] = {
@@ -176,12 +186,8 @@ def sortable(node: Kind | Abstract) -> Iterable[Attribute]:
 _ENUMS = dict.fromkeys(ENUMERATIONS)
 
 
-def filterable_references(node: Kind | Abstract) -> list[str]:
-    """The top-level references by which a list can be filtered."""
-    if isinstance(node, Abstract):
-        return []
-    taken = {a.graphql_name for a in sortable(node)}
-    return [r.path for r in relations(node) if "." not in r.path and r.path not in taken]
+def _empty_input(name: str) -> Any:
+    return type(name, (), {"__annotations__": {}, "__module__": __name__})
 
 
 def _comparison(name: str, type_: Any, operators: tuple[str, ...]) -> Any:
@@ -194,8 +200,9 @@ def _comparison(name: str, type_: Any, operators: tuple[str, ...]) -> Any:
         "lt": "Less than this.",
         "lte": "Less than or equal to this.",
         "isNull": "Without a value (true), or with one (false).",
+        "regex": "Holds a match of this pattern.",
     }
-    kinds = {"in": Optional[list[type_]], "isNull": Optional[bool]}
+    kinds = {"in": Optional[list[type_]], "isNull": Optional[bool], "regex": Optional[str]}
     fields = {op: (kinds.get(op, Optional[type_]), optional(docs[op], op)) for op in operators}
     return _input(f"{name}Filter", f"Compares a {name}; all parts must hold.", fields)
 

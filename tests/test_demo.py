@@ -58,7 +58,7 @@ def test_numbers_are_about_right() -> None:
     assert counts["Customer"] == 100
     assert counts["Individual"] + counts["Organization"] >= 100
     assert 180 <= counts["ProductOrder"] <= 220
-    assert counts["DigitalIdentity"] > counts["Individual"] - counts["Organization"]
+    assert counts["DigitalIdentity"] > counts["Individual"]
     assert counts["ServiceActivation"] >= counts["ServiceOrder"]
     assert 3800 <= len(drafts()) <= 4200
 

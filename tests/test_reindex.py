@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.declare import KINDS, roots
-from models.tables import event, reference, table
+from models.tables import characteristic, event, reference, table
 from resolvers import reindex
 from tests.conftest import Client
 from tests.samples import complete
@@ -15,7 +15,7 @@ def stored(client: Client) -> list[Any]:
     """Everything that the database holds, in one order."""
 
     async def read() -> list[Any]:
-        tables = [*(table(kind) for kind in roots()), reference, event]
+        tables = [*(table(kind) for kind in roots()), reference, characteristic, event]
         async with client.app.state.engine.connect() as connection:
             found = []
             for one in tables:
@@ -50,6 +50,7 @@ def test_what_was_derived_is_derived_again(client: Client, database_url: str) ->
             physical = t.c.document.like('%"@type":"PhysicalResource"%')
             change(client, sa.update(t).where(physical).values(kind=kind.name))
     change(client, sa.delete(reference))
+    change(client, sa.delete(characteristic))
     assert stored(client) != before
     client.run(reindex.run(database_url, said.append))
     assert stored(client) == before
