@@ -5,7 +5,8 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -24,9 +25,10 @@ from strawberry.types.graphql import OperationType
 from models.declare import ABSTRACTS, KINDS
 from models.door import BadJson, decode
 from resolvers import pages
-from resolvers.errors import BadRequest, CallerError, Unavailable
+from resolvers.auth import Authenticator
+from resolvers.errors import BadRequest, CallerError, HttpError, Unavailable
 from resolvers.graph import Context
-from resolvers.rest import HttpError, Rest, error_response, read_body
+from resolvers.rest import Rest, error_response, read_body
 from resolvers.store import Store
 from resolvers.tasks import EFFECTS
 from resolvers.worker import Worker
@@ -48,13 +50,17 @@ def create() -> Starlette:
 
 def build(settings: Settings) -> Starlette:
     """The application. `settings.database_url` names a migrated database."""
+    authenticator = Authenticator(settings)
     engine = engine_of(settings)
 
     def store(request: Request) -> Store:
-        return Store(engine, strict_references=settings.strict_references, effects=EFFECTS)
+        access = request.state.access  # from the Guard; there is none on a route that is open
+        return Store(
+            engine, access=access, strict_references=settings.strict_references, effects=EFFECTS
+        )
 
     base_url = settings.url
-    rest = Rest(store, base_url)
+    rest = Rest(store, base_url, partial=settings.partial_content)
     worker = Worker(
         engine,
         base_url=base_url,
@@ -63,6 +69,8 @@ def build(settings: Settings) -> Starlette:
     )
 
     async def graphql(request: Request) -> Response:
+        if _asks_for_graphiql(request):
+            return HTMLResponse(pages.graphiql(authenticator.is_on), headers=pages.HEADERS)
         return await _graphql(request, Context(store(request), base_url, settings.subgraph))
 
     async def index(request: Request) -> Response:
@@ -102,6 +110,7 @@ def build(settings: Settings) -> Starlette:
         started = time.monotonic()
         schema()
         logger.info("The schema of %d kinds is made in %.1f s.", len(KINDS), time.monotonic() - started)
+        authenticator.start()
         working = asyncio.create_task(worker.run())
         yield
         working.cancel()
@@ -125,9 +134,69 @@ def build(settings: Settings) -> Starlette:
         lifespan=lifespan,
     )
     application.router.redirect_slashes = False
+    for route in application.routes:
+        assert isinstance(route, (Route, Mount))
+        route.app = Guard(route.app, authenticator, RULES.get(route.path, NEEDS_TOKEN))
     application.state.engine = engine
     application.state.worker = worker
     return application
+
+
+# ---- who gets in ----------------------------------------------------------------------------------
+
+
+def _asks_for_graphiql(request: HTTPConnection) -> bool:
+    """Whether a browser asks for the page. What the page asks for then are requests of their own."""
+    return (
+        request.scope["method"] == "GET"
+        and "query" not in request.query_params
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which requests to a route need no token, and why."""
+
+    open: Callable[[HTTPConnection], bool]
+    why: str
+
+
+def _open(why: str) -> Rule:
+    return Rule(lambda request: True, why)
+
+
+NEEDS_TOKEN = Rule(lambda request: False, "it reads and writes entities; the store checks each kind")
+RULES = {
+    "/": _open("it shows which kinds there are, and no data"),
+    "/graphql": Rule(_asks_for_graphiql, "GraphiQL's page holds no data; each operation needs a token"),
+    "/tmf-api": _open("it lists paths, and no data"),
+    "/tmf-api/": _open("it lists paths, and no data"),
+    "/tmf-api/{path:path}": NEEDS_TOKEN,
+    "/docs": _open("the page holds no data; what is tried out on it needs a token"),
+    "/openapi": _open("it describes the paths, and holds no data"),
+    "/openapi/{api}.json": _open("it describes the paths, and holds no data"),
+    "/health/live": _open("a supervisor has no token"),
+    "/health/ready": _open("a supervisor has no token"),
+    "/static": _open("the files of the pages are the same for everybody"),
+}
+"""What each route needs. One that is not named here needs a token."""
+
+
+class Guard:
+    """In front of one route: lets requests in, with what they may do. Unauthorized without a valid token."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, rule: Rule) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._rule = rule
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = HTTPConnection(scope)
+        if not self._rule.open(request):
+            given = request.headers.getlist("authorization")
+            request.state.access = await self._authenticator.access(", ".join(given) if given else None)
+        await self._app(scope, receive, send)
 
 
 class OnlyOurHosts:
@@ -194,10 +263,8 @@ async def _error(request: Request, error: Exception) -> Response:
 
 
 async def _graphql(request: Request, context: Context) -> Response:
-    """One operation; in a browser, GraphiQL."""
+    """One operation."""
     if request.method == "GET" and "query" not in request.query_params:
-        if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(pages.graphiql(), headers=pages.HEADERS)
         raise BadRequest(
             "Send a GraphQL operation: POST it as JSON, or GET with ?query=. A browser gets GraphiQL."
         )

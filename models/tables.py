@@ -59,6 +59,7 @@ def table(kind: Kind) -> sa.Table:
         *(family if kind.special else ()),
         *(sa.Column(a.name, _column_type(a), comment=a.doc) for a in kind.columns),
         sa.Column("revision", sa.BigInteger, nullable=False, comment="Counts the writes; the ETag."),
+        sa.Column("modified", Text, nullable=False, comment="When it was last written."),
         sa.Column("document", sa.Text, nullable=False, comment="As REST serves it, without id and href."),
         *(sa.Index(None, *columns) for columns in _indexed(kind)),
         comment=kind.doc,
@@ -163,6 +164,23 @@ secret = sa.Table(
     sa.Column("digest", sa.Text, nullable=False, comment="Argon2id, in the PHC string format."),
     sa.PrimaryKeyConstraint("entity_key", "entity_kind", "place"),
     comment="Secrets, as digests alone.",
+)
+
+# Creations that a client may ask for again without a second entity coming of it.
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("actor", Text, nullable=False),
+    sa.Column("key", Text, nullable=False, comment="The Idempotency-Key of the request."),
+    sa.Column("digest", Text, nullable=False, comment="Of the path and the body of the request."),
+    sa.Column("time", Text, nullable=False),
+    sa.Column("entity_kind", Text, comment="What was created; null until it is."),
+    sa.Column("entity_id", Text),
+    sa.Column("revision", sa.BigInteger),
+    sa.Column("document", sa.Text),
+    sa.PrimaryKeyConstraint("actor", "key"),
+    sa.Index("idempotency_time", "time"),
+    comment="Answers to requests with an Idempotency-Key, kept for two days.",
 )
 
 for _kind in roots():

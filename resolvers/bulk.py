@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.codec import now
 from models.declare import KINDS, Kind
 from models.tables import characteristic, event, reference, secret, table
 from resolvers.documents import Draft, characteristic_rows, columns_of, event_row, reference_rows
@@ -20,9 +21,10 @@ async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> N
     events: list[dict[str, Any]] = []
     secrets: list[dict[str, Any]] = []
     characteristics: list[dict[str, Any]] = []
+    moment = now()
     for draft in drafts:
         document = draft.document
-        row = {**columns_of(draft), "revision": 1, "document": document}
+        row = {**columns_of(draft), "revision": 1, "modified": moment, "document": document}
         by_kind.setdefault(draft.kind.root.name, []).append(row)
         references += reference_rows(draft)
         characteristics += characteristic_rows(draft.kind, draft.key, draft.body)

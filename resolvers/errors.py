@@ -61,6 +61,10 @@ class Conflict(CallerError):
     reason = "Conflict with the present state"
 
 
+class IdTaken(Conflict):
+    """A new entity whose id another one has."""
+
+
 class IllegalMove(Conflict):
     """A change of state that the kind's life does not allow."""
 
@@ -100,3 +104,56 @@ class Unavailable(CallerError):
     status = 503
     code = "UNAVAILABLE"
     reason = "Temporarily unavailable"
+
+
+class HttpError(CallerError):
+    """A request that HTTP itself has a status for."""
+
+    def __init__(self, status: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.headers = status, reason, headers or {}
+        self.code = reason.upper().replace(" ", "_")
+
+
+class PreconditionFailed(CallerError):
+    """The entity is not, or no longer, what the request expects."""
+
+    status = 412
+    code = "PRECONDITION_FAILED"
+    reason = "Precondition failed"
+
+
+class KeyReused(CallerError):
+    """An Idempotency-Key that stands for another request."""
+
+    status = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
+    reason = "The idempotency key was used for another request"
+
+
+class Unauthorized(CallerError):
+    """A request without a valid token: the same words whatever is wrong with it (RFC 6750)."""
+
+    status = 401
+    code = "UNAUTHENTICATED"
+    reason = "A valid token is needed"
+
+    def __init__(self, *, invalid: bool = False) -> None:
+        super().__init__('Send a valid bearer token: "Authorization: Bearer TOKEN".')
+        self.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"' if invalid else "Bearer"}
+
+
+class Forbidden(CallerError):
+    """A token that does not give the right to do this."""
+
+    status = 403
+    code = "FORBIDDEN"
+    reason = "The token does not give this right"
+
+    def __init__(self, what: str, scope: str) -> None:
+        self._scope = scope
+        self.headers = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+        super().__init__(f"{what} needs the scope {scope}, which the token does not have.")
+
+    def details(self) -> dict[str, Any]:
+        return {"scope": self._scope}

@@ -462,9 +462,10 @@ def beyond(
     same: list[sa.ColumnElement[bool]] = []
     for (column, descending), value in zip(columns, values, strict=True):
         if value is not None:
-            after = column < value if descending else sa.or_(column > value, column.is_(None))
+            bound = sa.literal(value, column.type)
+            after = column < bound if descending else sa.or_(column > bound, column.is_(None))
             later.append(sa.and_(*same, after))
-            same.append(column == value)
+            same.append(column == bound)
         else:  # null is the greatest
             if descending:
                 later.append(sa.and_(*same, column.is_not(None)))

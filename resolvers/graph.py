@@ -38,7 +38,7 @@ from resolvers.filters import (
     read_cursor,
     regex,
 )
-from resolvers.loaders import Loaders
+from resolvers.loaders import Loaders, leads_to
 from resolvers.rows import Row, not_found
 from resolvers.store import Page, Store
 from schema.types import NODES_AT_MOST, NODES_BY_DEFAULT, Way
@@ -98,33 +98,17 @@ def target(link: Link) -> Resolver:
             {"id": id} if info.context.subgraph and (id := source.get(link.id_key)) else None
         )
 
-    def read(source: dict[str, Any], info: GraphQLResolveInfo) -> Any:
-        id = source.get(link.id_key)
-        names = link.targets(source.get(link.type_key)) if isinstance(id, str) and id else ()
-        return _first_held(info.context.loaders, names, str(id))
-
-    return read
+    return lambda source, info: _held(info, *leads_to(link, source))
 
 
 def pointed(attribute: Attribute, points: Points) -> Resolver:
     """The entity that a scalar attribute names."""
 
-    def read(source: Any, info: GraphQLResolveInfo) -> Any:
-        return _first_held(info.context.loaders, *points.found(source.get(attribute.key)))
-
-    return read
+    return lambda source, info: _held(info, *points.found(source.get(attribute.key)))
 
 
-def _first_held(loaders: Loaders, names: Sequence[str], id: str) -> Awaitable[Row | None] | None:
-    futures = [loaders.by_key(KINDS[name]).load(key_of(KINDS[name], id)) for name in names]
-    if len(futures) < 2:
-        return futures[0] if futures else None
-
-    async def first() -> Row | None:
-        rows = [await future for future in futures]
-        return next((row for row in rows if row is not None), None)
-
-    return first()
+def _held(info: GraphQLResolveInfo, names: Sequence[str], id: str) -> Awaitable[Row | None] | None:
+    return info.context.loaders.first_held(names, id) if names else None
 
 
 # ---- lists --------------------------------------------------------------------------------------
@@ -294,7 +278,7 @@ def _texts(attribute: Attribute, value: Any) -> Any:
 def single(node: Kind | Abstract) -> Resolver:
     """The entity with an id, null where there is none."""
     names = (node.name,) if isinstance(node, Kind) else tuple(kind.name for kind in node.kinds)
-    return lambda source, info, id: _first_held(info.context.loaders, names, id)
+    return lambda source, info, id: info.context.loaders.first_held(names, id)
 
 
 async def node(source: Any, info: GraphQLResolveInfo, id: str) -> Row | None:
@@ -331,10 +315,10 @@ def _entity(loaders: Loaders, representation: Any) -> Awaitable[Row] | Exception
     if node is None:
         return BadRequest(f"There is no entity type {str(name)[:60]} here.")
     names = (node.name,) if isinstance(node, Kind) else tuple(kind.name for kind in node.kinds)
-    held = _first_held(loaders, names, id)  # asked for at once, so that all go in one batch
+    held = loaders.first_held(names, id)  # asked for at once, so that all go in one batch
 
     async def found() -> Row:
-        row = await held if held is not None else None
+        row = await held
         if row is None:
             raise not_found(node, id)
         return row

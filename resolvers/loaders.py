@@ -1,12 +1,14 @@
 """Every dataloader of the project: made on first use, living for one request."""
 
+import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from aiodataloader import DataLoader
 
-from models.declare import Kind
+from models.declare import KINDS, External, Kind, Link
+from models.tables import key_of
 from resolvers.filters import Condition
 from resolvers.rows import Row
 from resolvers.store import Page, Store
@@ -21,6 +23,20 @@ class Loaders:
 
     def by_key(self, kind: Kind) -> "DataLoader[uuid.UUID, Row | None]":
         return self._loader(("by_key", kind), lambda keys: self._store.by_key(kind, keys))
+
+    def first_held(self, names: Sequence[str], id: str) -> Awaitable[Row | None]:
+        """The entity with this id, of the first of these kinds that holds it; all are asked at once.
+
+        There must be at least one name.
+        """
+        futures = [self.by_key(KINDS[name]).load(key_of(KINDS[name], id)) for name in names]
+        if len(futures) == 1:
+            return futures[0]
+
+        async def first() -> Row | None:
+            return next((row for row in await asyncio.gather(*futures) if row is not None), None)
+
+        return first()
 
     def pointing_at(
         self, kind: Kind, target: Kind, relations: tuple[str, ...], page: Page
@@ -52,3 +68,11 @@ class Loaders:
 
             self._made[name] = DataLoader(batch)
         return self._made[name]
+
+
+def leads_to(link: Link, reference: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """Names of the kinds that may hold what a reference points to, and its id; no names where none is ours."""
+    id = reference.get(link.id_key)
+    if isinstance(link.to, External) or not isinstance(id, str) or not id:
+        return (), ""
+    return link.targets(reference.get(link.type_key)), id

@@ -229,8 +229,8 @@ def static_directory() -> Path:
 
 
 @functools.cache
-def graphiql() -> str:
-    """GraphiQL with the example queries in its tabs."""
+def graphiql(needs_token: bool = False) -> str:
+    """GraphiQL with the example queries in its tabs, and a word on the token where one is needed."""
     tabs = json.dumps([{"query": query} for query in EXAMPLES]).replace("</", "<\\/")
     return f"""<!doctype html>
 <html lang="en">

@@ -1,9 +1,8 @@
 """The TMF paths: every kind answers at each of its homes, through the same store as the graph."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -12,27 +11,33 @@ from starlette.responses import JSONResponse, Response
 from models.codec import Problem
 from models.declare import ABSTRACTS, KINDS, Abstract, Home, Kind
 from models.door import BadJson, decode
-from resolvers.errors import BadRequest, CallerError, Invalid, error_body
-from resolvers.filters import All, Condition
-from resolvers.query import from_json_path, from_query
+from resolvers.documents import encode
+from resolvers.errors import BadRequest, CallerError, HttpError, Invalid, error_body
+from resolvers.expand import expanded
+from resolvers.expand import parse as parse_expansion
+from resolvers.loaders import Loaders
+from resolvers.requests import (
+    PROBLEM,
+    Query,
+    Total,
+    check_acceptable,
+    digest,
+    etag,
+    etag_of,
+    idempotency_key,
+    last_modified,
+    matches,
+    preferences,
+    problem,
+    revisions,
+    wants_exact_count,
+    wants_problem,
+)
 from resolvers.rows import Row
-from resolvers.store import Page, Store
+from resolvers.store import COUNTED_AT_MOST, Asked, Store
 
-LIMIT_BY_DEFAULT = 100
-LIMIT_AT_MOST = 1000
 BODY_AT_MOST = 2 * 1024 * 1024
-PARAMETERS_AT_MOST = 100
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
-ALWAYS = ("id", "href", "@type")
-
-
-class HttpError(CallerError):
-    """A request that HTTP itself has a status for."""
-
-    def __init__(self, status: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.reason, self.headers = status, reason, headers or {}
-        self.code = reason.upper().replace(" ", "_")
 
 
 def homes() -> dict[str, tuple[Home, Kind | Abstract]]:
@@ -44,8 +49,9 @@ def homes() -> dict[str, tuple[Home, Kind | Abstract]]:
 class Rest:
     """Answers everything below /tmf-api."""
 
-    def __init__(self, store: Callable[[Request], Store], base_url: str) -> None:
+    def __init__(self, store: Callable[[Request], Store], base_url: str, *, partial: bool = False) -> None:
         self._store = store
+        self._partial = partial
         self._base_url = base_url
         self._homes = homes()
 
@@ -72,6 +78,7 @@ class Rest:
         node: Kind | Abstract,
         *id: str,
     ) -> Response:
+        check_acceptable(request)
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             allowed = ", ".join([*methods, "HEAD"])
@@ -81,106 +88,95 @@ class Rest:
         return await methods[method](request, self._base_url + home.url, node, *id)
 
     async def _list(self, request: Request, url: str, node: Kind | Abstract) -> Response:
-        kinds = _kinds(node)
-        query = _Query(request)
-        condition = query.condition(kinds)
-        store = self._store(request)
-        rows = await store.search(kinds, Page(condition, limit=query.limit, offset=query.offset))
-        total = await store.count(kinds, condition)
-        headers = {"X-Total-Count": str(total), "X-Result-Count": str(len(rows))}
-        texts = [_selected(row, url, query.fields) for row in rows]
-        return _json("[" + ",".join(texts) + "]", headers=headers)
+        kinds, query = _kinds(node), Query(request)
+        page, store = query.page(kinds, request), self._store(request)
+        rows = await store.search(kinds, replace(page, offset=0) if page.after else page)
+        exact = wants_exact_count(request)
+        total = Total(*await store.count_up_to(kinds, page.condition, None if exact else COUNTED_AT_MOST))
+        text = "[" + ",".join(await self._texts(store, kinds, rows, query, url)) + "]"
+        headers = total.headers(page, len(rows)) | {
+            "Link": query.links(url, page, rows, total), "ETag": etag_of(text), "Vary": "Accept, Range",
+        }  # fmt: skip
+        if exact:
+            headers["Preference-Applied"] = "count=exact"
+        if matches(request.headers.get("if-none-match"), headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        ranged = request.headers.get("range", "").startswith("items=")
+        if ranged and page.offset >= total.number and not total.capped:
+            raise HttpError(
+                416,
+                "Range not satisfiable",
+                f"There are {total.number} items.",
+                {"Content-Range": f"items */{total.number}"},
+            )
+        partial = ranged or (self._partial and (page.offset or len(rows) < total.number))
+        return _json(text, 206 if partial else 200, headers)
+
+    async def _texts(
+        self, store: Store, kinds: Sequence[Kind], rows: Sequence[Row], query: Query, url: str
+    ) -> list[str]:
+        """The entities as JSON: as they are stored, or what `fields`, `expand` and `depth` make of them."""
+        expansion = parse_expansion(kinds, query.expand, query.depth)
+        if expansion is not None:
+            loaders = Loaders(store)
+            documents = await expanded(loaders, rows, expansion, lambda row: f"{url}/{row.id}")
+        elif query.fields is not None:
+            documents = [{"id": row.id, "href": f"{url}/{row.id}", **row.body} for row in rows]
+        else:
+            return [row.json(url) for row in rows]
+        return [encode(query.fields.of(one) if query.fields else one) for one in documents]
 
     async def _get(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
-        query = _Query(request, single=True)
-        row = await self._store(request).get(_kinds(node), id)
-        return _json(_selected(row, url, query.fields))
+        query, kinds, store = Query(request, single=True), _kinds(node), self._store(request)
+        row = await store.get(kinds, id)
+        [text] = await self._texts(store, kinds, [row], query, url)
+        headers = _headers(row)
+        if query.expand or query.depth:  # depends on more than this entity
+            headers = {"ETag": etag_of(text)}
+        if matches(request.headers.get("if-none-match"), headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return _json(text, headers=headers)
 
     async def _create(self, request: Request, url: str, node: Kind | Abstract) -> Response:
-        fields = _Query(request, single=True).fields
+        query = Query(request, single=True)
         _check_type(request, ("application/json",), "Accept-Post")
         document = await _body(request)
         kind, store = _kind_of(node, document), self._store(request)
+        key = idempotency_key(request)
+        asked = Asked(key, digest(url, document)) if key else None
         monitored = _monitored_at(url.removeprefix(self._base_url))
-        if monitored and _prefers_async(request):
-            monitor = await store.accept(kind, document, url)
-            place = f"{self._base_url}{monitored.url}"
-            headers = {"Location": f"{place}/{monitor.id}", "Preference-Applied": "respond-async"}
-            return _json(monitor.json(place), 202, headers)
-        row = await store.create(kind, document)
-        return _json(_selected(row, url, fields), 201, {"Location": f"{url}/{row.id}"})
+        if monitored and "respond-async" in preferences(request):
+            row, again = await store.accept(kind, document, url, asked)
+            url = f"{self._base_url}{monitored.url}"
+            status, headers = 202, {"Preference-Applied": "respond-async"}
+        else:
+            only_new = request.headers.get("if-none-match", "").strip() == "*"
+            row, again = await store.create_once(kind, document, asked, only_new=only_new)
+            status, headers = 201, _headers(row)
+        headers["Location"] = f"{url}/{row.id}"
+        if again:
+            headers["Idempotency-Replayed"] = "true"
+        [text] = await self._texts(store, [row.kind], [row], query, url)
+        return _json(text, status, headers)
 
     async def _patch(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
-        fields = _Query(request, single=True).fields
+        query = Query(request, single=True)
         _check_type(request, MERGE_PATCH, "Accept-Patch")
         change = await _body(request)
         store = self._store(request)
         kind = await _kind_holding(store, node, id)
-        return _json(_selected(await store.patch(kind, id, change), url, fields))
+        row = await store.patch(kind, id, change, revisions=revisions(request))
+        [text] = await self._texts(store, [row.kind], [row], query, url)
+        return _json(text, headers=_headers(row))
 
     async def _delete(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
         force = {"true": True, "false": False}.get(request.query_params.get("force", "false"))
         if force is None or set(request.query_params) - {"force"}:
             raise BadRequest("A DELETE takes one parameter, force=true or force=false.")
         store = self._store(request)
-        await store.delete(await _kind_holding(store, node, id), id, force=force)
+        kind = await _kind_holding(store, node, id)
+        await store.delete(kind, id, force=force, revisions=revisions(request))
         return Response(status_code=204)
-
-
-class _Query:
-    """The query string, taken apart and checked."""
-
-    def __init__(self, request: Request, *, single: bool = False) -> None:
-        try:
-            pairs = parse_qsl(
-                request.scope["query_string"].decode("ascii"),
-                keep_blank_values=True,
-                max_num_fields=PARAMETERS_AT_MOST,
-                errors="strict",
-            )
-        except UnicodeDecodeError:
-            raise BadRequest("The query string is not UTF-8.") from None
-        except ValueError:
-            raise BadRequest(f"At most {PARAMETERS_AT_MOST} parameters are taken.") from None
-        known = {"fields"} if single else {"fields", "offset", "limit", "sort", "filter"}
-        self.filters = [(name, value) for name, value in pairs if name not in known]
-        if single and self.filters:
-            raise BadRequest(
-                f'There is no parameter named "{self.filters[0][0][:60]}" here; there is fields.'
-            )
-        given = dict(pairs)
-        self.fields = _fields(given.get("fields"))
-        self.filter = given.get("filter")
-        self.offset = _whole(given, "offset", 0)
-        self.limit = min(_whole(given, "limit", LIMIT_BY_DEFAULT), LIMIT_AT_MOST)
-
-    def condition(self, kinds: Sequence[Kind]) -> Condition:
-        plain = from_query(kinds, self.filters)
-        return All((plain, from_json_path(kinds, self.filter))) if self.filter else plain
-
-
-def _whole(given: dict[str, str], name: str, default: int) -> int:
-    text = given.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise BadRequest(f'{name} must be a whole number from 0, not "{text[:60]}".')
-    return int(text)
-
-
-def _fields(text: str | None) -> frozenset[str] | None:
-    """The first-level attributes to give, None for all; `none` leaves id and href."""
-    if text is None or text == "":
-        return None
-    return frozenset(() if text == "none" else (name.strip() for name in text.split(",")))
-
-
-def _selected(row: Row, url: str, fields: frozenset[str] | None) -> str:
-    if fields is None:
-        return row.json(url)
-    body = {"id": row.id, "href": f"{url}/{row.id}", **row.body}
-    chosen = {key: value for key, value in body.items() if key in fields or key in ALWAYS}
-    return json.dumps(chosen, ensure_ascii=False, separators=(",", ":"))
 
 
 def _offered(node: Kind | Abstract, **handlers: tuple[str, Any]) -> dict[str, Any]:
@@ -190,6 +186,10 @@ def _offered(node: Kind | Abstract, **handlers: tuple[str, Any]) -> dict[str, An
         for operation, (method, handler) in handlers.items()
         if all(operation in kind.operations for kind in _kinds(node))
     }
+
+
+def _headers(row: Row) -> dict[str, str]:
+    return {"ETag": etag(row), "Last-Modified": last_modified(row)}
 
 
 def _kinds(node: Kind | Abstract) -> Sequence[Kind]:
@@ -216,12 +216,6 @@ def _monitored_at(path: str) -> Home | None:
     """Where the monitors are for what is created at a path, None where that is never asynchronous."""
     base = path.rpartition("/")[0]
     return next((home for home in KINDS["Monitor"].homes if home.api.base == base), None)
-
-
-def _prefers_async(request: Request) -> bool:
-    """Whether the client asked for an answer before the work is done (RFC 7240)."""
-    given = ",".join(request.headers.getlist("prefer")).split(",")
-    return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in given)
 
 
 def _check_type(request: Request, allowed: Sequence[str], header: str) -> None:
@@ -274,7 +268,7 @@ def error_response(request: Request, error: Exception) -> Response:
         headers = dict(getattr(error, "headers", {}))
         if error.status == 503:
             headers["Retry-After"] = "1"
-        return JSONResponse(error.body(), error.status, headers)
+        return _error(request, error.body(), error.status, headers)
     if isinstance(error, HTTPException):
         status, code, reason = error.status_code, error.detail.upper().replace(" ", "_"), error.detail
         message = f"{request.method} {request.url.path[:200]}: {error.detail}."
@@ -282,4 +276,10 @@ def error_response(request: Request, error: Exception) -> Response:
     else:
         status, code, reason = 500, "INTERNAL_SERVER_ERROR", "Internal server error"
         message = "Something went wrong inside the server; its log says what."
-    return JSONResponse(error_body(status, code, reason, message), status, headers)
+    return _error(request, error_body(status, code, reason, message), status, headers)
+
+
+def _error(request: Request, body: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
+    if wants_problem(request):
+        return JSONResponse(problem(body), status, headers, PROBLEM)
+    return JSONResponse(body, status, headers)

@@ -23,6 +23,7 @@ class Row:
     key: uuid.UUID
     id: str
     revision: int
+    modified: str
     document: str
     place: tuple[Any, ...] = ()
     """Its sort keys in the list it came in, for the cursor."""
@@ -45,15 +46,18 @@ class Row:
 
 
 def row_columns(kind: Kind) -> tuple[sa.ColumnElement[Any], ...]:
-    """What `row` needs of an entity: name of its kind, key, id, revision, document."""
+    """What `row` needs of an entity: name of its kind, key, id, revision, when it was written, document."""
     t = table(kind)
     name = t.c.kind if kind.root.special else sa.literal(kind.name)
-    return (name.label("kind"), t.c.key, t.c.id, t.c.revision, t.c.document)
+    return (name.label("kind"), t.c.key, t.c.id, t.c.revision, t.c.modified, t.c.document)
+
+
+ROW_COLUMNS = 6
 
 
 def row(found: Any, place: tuple[Any, ...] = ()) -> Row:
     """The entity of a record that starts with `row_columns`."""
-    return Row(KINDS[found[0]], found[1], found[2], found[3], found[4], place)
+    return Row(KINDS[found[0]], found[1], found[2], found[3], found[4], found[5], place)
 
 
 def of_kind(kind: Kind) -> sa.ColumnElement[bool]:

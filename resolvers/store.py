@@ -16,15 +16,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.codec import Problem
 from models.declare import KINDS, Kind, roots
 from models.tables import event, key_of, reference, table
+from resolvers import auth
 from resolvers.documents import Draft, encode, merged, prepare
-from resolvers.errors import BadRequest, CallerError, Invalid, Unavailable
+from resolvers.errors import BadRequest, CallerError, IdTaken, Invalid, PreconditionFailed, Unavailable
 from resolvers.filters import EVERYTHING, Condition, Order, beyond, expression, sort_key
-from resolvers.rows import Row, among, leads, not_found, of_kind, row, row_columns
+from resolvers.rows import ROW_COLUMNS, Row, among, leads, not_found, of_kind, row, row_columns
 from resolvers.transaction import Transaction
 
 T = TypeVar("T")
 
 RETRIES = 5
+COUNTED_AT_MOST = 100_000
+"""How far a list is counted unless its exact size is asked for."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A creation that may be asked for again: its Idempotency-Key, and what tells whether it is the same."""
+
+    key: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -58,12 +69,15 @@ class Store:
         self,
         engine: AsyncEngine,
         *,
-        actor: str = "anonymous",
+        access: auth.Access = auth.EVERYTHING,
+        actor: str | None = None,
         strict_references: bool = False,
         effects: Effects | None = None,
     ):
+        """`actor` is whom events name, where it is not who the access is of: a command of ours."""
         self._engine = engine
-        self.actor = actor
+        self.access = access
+        self.actor = actor or access.actor
         self.strict_references = strict_references
         self._effects = effects or Effects()
 
@@ -71,12 +85,19 @@ class Store:
 
     @asynccontextmanager
     async def _reading(self, kinds: Sequence[Kind]) -> AsyncIterator[AsyncConnection]:
+        """A connection to read entities of these kinds. Forbidden where the caller may not."""
+        for kind in kinds:
+            self.access.check(kind, "read")
         with _database_errors():
             async with self._engine.connect() as connection:
                 yield connection
 
     async def writing(self, kind: Kind, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Runs `work` in a transaction, again where the database gave up on it in favour of another."""
+        """Runs `work` in a transaction, again where the database gave up on it in favour of another.
+
+        Forbidden where the caller may not write the kind. What else the work writes is the server's own doing.
+        """
+        self.access.check(kind, "write")
         for attempt in range(RETRIES):
             try:
                 with _database_errors():
@@ -115,11 +136,13 @@ class Store:
         raise not_found(kinds[0], id)
 
     async def anywhere(self, id: str) -> list[Row]:
-        """Every entity with this id, of whatever kind, in the order of declaration. One statement."""
-        parts = [
-            sa.select(*row_columns(kind)).where(table(kind).c.key == key_of(kind, id)) for kind in roots()
-        ]
-        async with self._reading(roots()) as connection:
+        """Every entity with this id, of whatever kind, in the order of declaration. One statement.
+
+        Kinds that the caller may not read are passed over. Forbidden where that is all of them.
+        """
+        kinds = [kind for kind in roots() if self.access.may(kind, "read")] or roots()
+        parts = [sa.select(*row_columns(kind)).where(table(kind).c.key == key_of(kind, id)) for kind in kinds]
+        async with self._reading(kinds) as connection:
             found: Any = (await connection.execute(sa.union_all(*parts))).all()
         rows = {one.kind.root: one for one in map(row, found)}
         return [rows[kind] for kind in roots() if kind in rows]
@@ -146,7 +169,7 @@ class Store:
         )
         async with self._reading(kinds) as connection:
             found = (await connection.execute(statement)).all()
-        rows = [row(r, tuple(r[5:])) for r in found]
+        rows = [row(r, tuple(r[ROW_COLUMNS:])) for r in found]
         return rows[::-1] if turned else rows
 
     async def count(self, kinds: Sequence[Kind], condition: Condition) -> int:
@@ -163,6 +186,21 @@ class Store:
             total = total + part
         async with self._reading(kinds) as connection:
             return (await connection.execute(sa.select(total))).scalar_one()
+
+    async def count_up_to(
+        self, kinds: Sequence[Kind], condition: Condition, limit: int | None
+    ) -> tuple[int, bool]:
+        """How many meet the condition, and whether counting stopped at `limit` of a kind. One statement."""
+        if limit is None:
+            return await self.count(kinds, condition), False
+        parts = []
+        for kind in kinds:
+            found = sa.select(sa.literal(1)).select_from(table(kind))
+            some = found.where(expression(condition, kind), of_kind(kind)).limit(limit + 1).subquery()
+            parts.append(sa.select(sa.func.count()).select_from(some).scalar_subquery())
+        async with self._reading(kinds) as connection:
+            counts = (await connection.execute(sa.select(*parts))).one()
+        return sum(min(count, limit) for count in counts), any(count > limit for count in counts)
 
     async def pointing_at(
         self, kind: Kind, target: Kind, relations: Sequence[str], keys: Sequence[uuid.UUID], page: Page
@@ -190,7 +228,7 @@ class Store:
             found: Any = (await connection.execute(statement)).all()
         lists: dict[uuid.UUID, list[Row]] = {key: [] for key in keys}
         for r in found:
-            lists[r[5]].append(row(r, tuple(r[6:-1])))
+            lists[r[ROW_COLUMNS]].append(row(r, tuple(r[ROW_COLUMNS + 1 : -1])))
         return {key: rows[::-1] if page.backwards else rows for key, rows in lists.items()}
 
     async def count_pointing_at(
@@ -250,15 +288,45 @@ class Store:
 
     async def create(self, kind: Kind, document: Any) -> Row:
         """Stores a new entity. Invalid, or Conflict where the id is taken."""
+        return (await self.create_once(kind, document, None))[0]
+
+    async def create_once(
+        self,
+        kind: Kind,
+        document: Any,
+        asked: Asked | None,
+        *,
+        only_new: bool = False,
+        allowed_by: Kind | None = None,
+    ) -> tuple[Row, bool]:
+        """Stores a new entity unless this was asked for before; then gives what came of it, and True.
+
+        KeyReused where the key stands for another request. With `only_new` a taken id is a failed
+        precondition instead of a conflict. `allowed_by` is the kind that one needs the right to write, where
+        it is not this one.
+        """
         draft = prepare(kind, document)
         effect = self._effects.created.get(draft.kind.name)
 
-        async def work(transaction: Transaction) -> Row:
-            return await effect(transaction, draft) if effect else await transaction.insert(draft)
+        async def work(transaction: Transaction) -> tuple[Row, bool]:
+            earlier = await transaction.begin_once(asked.key, asked.digest) if asked else None
+            if earlier is not None:
+                return earlier, True
+            try:
+                made = await (effect(transaction, draft) if effect else transaction.insert(draft))
+            except IdTaken as error:
+                if only_new:
+                    raise PreconditionFailed(str(error)) from None
+                raise
+            if asked:
+                await transaction.end_once(asked.key, made)
+            return made, False
 
-        return await self.writing(kind, work)
+        return await self.writing(allowed_by or kind, work)
 
-    async def accept(self, kind: Kind, document: Any, url: str) -> Row:
+    async def accept(
+        self, kind: Kind, document: Any, url: str, asked: Asked | None = None
+    ) -> tuple[Row, bool]:
         """Takes in a new entity that is to be stored later, and gives the monitor of that work.
 
         Invalid where the document breaks a rule; what else is in its way, the monitor tells.
@@ -272,16 +340,21 @@ class Store:
         }
         source = f"{url}/{draft.id}"
         monitor = {"sourceHref": source, "state": "InProgress", "request": request}
-        return await self.create(KINDS["Monitor"], monitor)
+        return await self.create_once(KINDS["Monitor"], monitor, asked, allowed_by=kind)
 
-    async def patch(self, kind: Kind, id: str, change: Any) -> Row:
-        """Merges a change (RFC 7396) into an entity. NotFound, Invalid or IllegalMove."""
+    async def patch(
+        self, kind: Kind, id: str, change: Any, *, revisions: frozenset[int] | None = None
+    ) -> Row:
+        """Merges a change (RFC 7396) into an entity. NotFound, Invalid or IllegalMove.
+
+        PreconditionFailed where the entity is at none of these revisions.
+        """
         if not isinstance(change, dict):
             raise Invalid(kind.name, [Problem("$", "must be an object")])
         effect = self._effects.changed.get(kind.name)
 
         async def work(transaction: Transaction) -> Row:
-            old = await transaction.lock(kind, id)
+            old = await transaction.lock(kind, id, revisions)
             draft = merged(old.kind, old.id, old.body, change)
             new = await transaction.replace(old, draft)
             if effect:
@@ -298,11 +371,16 @@ class Store:
 
         return await self.writing(draft.kind, work)
 
-    async def delete(self, kind: Kind, id: str, *, force: bool = False) -> Row:
-        """Removes an entity and gives what it was. StillReferred where others point to it, unless forced."""
+    async def delete(
+        self, kind: Kind, id: str, *, force: bool = False, revisions: frozenset[int] | None = None
+    ) -> Row:
+        """Removes an entity and gives what it was. StillReferred where others point to it, unless forced.
+
+        PreconditionFailed where the entity is at none of these revisions.
+        """
 
         async def work(transaction: Transaction) -> Row:
-            return await transaction.delete(await transaction.lock(kind, id), force=force)
+            return await transaction.delete(await transaction.lock(kind, id, revisions), force=force)
 
         return await self.writing(kind, work)
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.codec import Problem, check, holds_secrets
+from models.codec import Problem, check, holds_secrets, now
 from models.declare import KINDS, Kind
-from models.tables import characteristic, event, key_of, reference, secret, table
+from models.tables import characteristic, event, idempotency, key_of, reference, secret, table
 from resolvers.documents import (
     Draft,
     characteristic_rows,
@@ -22,7 +22,7 @@ from resolvers.documents import (
     reference_rows,
     state_of,
 )
-from resolvers.errors import Conflict, Invalid, NotFound, StillReferred
+from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, PreconditionFailed, StillReferred
 from resolvers.filters import Condition, expression
 from resolvers.rows import Row, leads, not_found, of_kind, row, row_columns
 from resolvers.secrets import digest
@@ -38,8 +38,11 @@ class Transaction:
         self._actor = actor
         self._strict_references = strict_references
 
-    async def lock(self, kind: Kind, id: str) -> Row:
-        """The entity, kept from all other writers until the end. NotFound."""
+    async def lock(self, kind: Kind, id: str, revisions: frozenset[int] | None = None) -> Row:
+        """The entity, kept from all other writers until the end. NotFound.
+
+        PreconditionFailed where it is at none of these revisions.
+        """
         t = table(kind)
         found = (
             await self.connection.execute(
@@ -50,7 +53,12 @@ class Transaction:
         ).first()
         if found is None:
             raise not_found(kind, id)
-        return row(found)
+        held = row(found)
+        if revisions is not None and held.revision not in revisions:
+            raise PreconditionFailed(
+                f"{kind.name} {id} has changed since: it is at revision {held.revision}. Read it again."
+            )
+        return held
 
     async def select(self, kind: Kind, condition: Condition, *extra: sa.ColumnElement[bool]) -> list[Row]:
         """The entities that meet a condition, in the order of their ids, locked. One statement."""
@@ -100,6 +108,43 @@ class Transaction:
         )
         return old
 
+    async def begin_once(self, key: str, digest: str) -> Row | None:
+        """What an earlier request with this Idempotency-Key created; None where this is the first.
+
+        Another one with the same key waits here until this one is through. KeyReused where the key stands
+        for another request.
+        """
+        i = idempotency.c
+        values = {"actor": self._actor, "key": key, "digest": digest, "time": now()}
+        first = await self.connection.execute(
+            insert(idempotency).values(values).on_conflict_do_nothing().returning(i.key)
+        )
+        if first.first() is not None:
+            return None
+        columns = (i.digest, i.entity_kind, i.entity_id, i.revision, i.time, i.document)
+        found = (
+            await self.connection.execute(sa.select(*columns).where(i.actor == self._actor, i.key == key))
+        ).one()
+        if found[0] != digest:
+            raise KeyReused(f'The Idempotency-Key "{key[:60]}" was used for another request: take a new one.')
+        kind = KINDS[found[1]]
+        return Row(kind, key_of(kind, found[2]), *found[2:])
+
+    async def end_once(self, key: str, made: Row) -> None:
+        """Keeps what a request with an Idempotency-Key created."""
+        i = idempotency.c
+        await self.connection.execute(
+            sa.update(idempotency)
+            .where(i.actor == self._actor, i.key == key)
+            .values(
+                entity_kind=made.kind.name,
+                entity_id=made.id,
+                revision=made.revision,
+                time=made.modified,
+                document=made.document,
+            )
+        )
+
     async def insert(self, draft: Draft) -> Row:
         """Stores a new entity. Conflict where the id is taken."""
         kind, t = draft.kind, table(draft.kind)
@@ -109,20 +154,18 @@ class Transaction:
             .where(event.c.entity_key == draft.key, event.c.entity_kind == kind.root.name)
             .scalar_subquery()
         )
-        document = draft.document
+        document, moment = draft.document, now()
         made = (
             await self.connection.execute(
                 insert(t)
-                .values(**columns_of(draft), document=document, revision=past)
+                .values(**columns_of(draft), document=document, revision=past, modified=moment)
                 .on_conflict_do_nothing()
                 .returning(t.c.revision)
             )
         ).first()
         if made is None:
-            raise Conflict(
-                f"{kind.name} {draft.id} exists already; change it with PATCH, or take another id."
-            )
-        new = Row(kind, draft.key, draft.id, made[0], document)
+            raise IdTaken(f"{kind.name} {draft.id} exists already; change it with PATCH, or take another id.")
+        new = Row(kind, draft.key, draft.id, made[0], moment, document)
         await self._write_references(draft)
         await self._write_characteristics(characteristic_rows(kind, draft.key, draft.body))
         await self._write_secrets(draft)
@@ -131,12 +174,12 @@ class Transaction:
 
     async def replace(self, old: Row, draft: Draft) -> Row:
         """Puts a draft in the place of a locked entity."""
-        t, document = table(old.kind), draft.document
-        new = Row(draft.kind, old.key, old.id, old.revision + 1, document)
+        t, document, moment = table(old.kind), draft.document, now()
+        new = Row(draft.kind, old.key, old.id, old.revision + 1, moment, document)
         await self.connection.execute(
             sa.update(t)
             .where(t.c.key == old.key)
-            .values(**columns_of(draft), document=document, revision=new.revision)
+            .values(**columns_of(draft), document=document, revision=new.revision, modified=moment)
         )
         if check(old.kind, copy.deepcopy(old.body)).references != draft.references:
             await self.connection.execute(sa.delete(reference).where(_references_of(old)))

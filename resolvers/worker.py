@@ -6,7 +6,9 @@ transaction that holds its row: what it wrote and that it is done become visible
 """
 
 import asyncio
+import datetime as dt
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.codec import now
+from models.codec import instant, now
 from models.declare import KINDS, Kind, kind_at
 from models.door import decode
-from models.tables import event, table
+from models.tables import event, idempotency, table
 from resolvers import exchange, tasks
 from resolvers.documents import encode, prepare
 from resolvers.errors import CallerError
@@ -30,6 +32,8 @@ from resolvers.transaction import Transaction
 log = logging.getLogger("tmfgraph.worker")
 
 SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_SWEEPS = 3600
+KEYS_KEPT = dt.timedelta(days=2)
 AT_ONCE = 20
 RUNNING = {"status": "Running"}
 UNEXPECTED = "Something went wrong inside the server; its log says what."
@@ -72,16 +76,25 @@ class Worker:
 
     async def run(self) -> None:
         """Looks for due tasks once a second, until cancelled."""
-        failing = False
+        failing, swept = False, 0.0
         while True:
             try:
                 await self.carry_out()
+                if time.monotonic() - swept > SECONDS_BETWEEN_SWEEPS:
+                    await self.sweep()
+                    swept = time.monotonic()
                 failing = False
             except Exception:
                 if not failing:  # once, not every second while the database is away
                     log.warning("The worker could not look for tasks; it goes on trying.", exc_info=True)
                 failing = True
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+    async def sweep(self) -> None:
+        """Forgets idempotency keys that are older than two days."""
+        old = instant(dt.datetime.now(dt.UTC) - KEYS_KEPT)
+        async with self._engine.begin() as connection:
+            await connection.execute(sa.delete(idempotency).where(idempotency.c.time < old))
 
     async def carry_out(self) -> int:
         """Carries out every task that is due; gives their number."""

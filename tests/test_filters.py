@@ -53,7 +53,7 @@ def scalar(attribute: Attribute, holder: Any) -> Any:
     types = {bool: (bool,), int: (int, float), float: (int, float)}.get(attribute.type, (str,))
     if not isinstance(value, types) or (isinstance(value, bool) and attribute.type is not bool):
         return None
-    return value.rstrip("Z") if attribute.type is dt.datetime else value
+    return str(value).rstrip("Z") if attribute.type is dt.datetime else value
 
 
 def compares(attribute: Attribute, operator: str, given: Any, value: Any) -> bool:
@@ -483,7 +483,7 @@ def test_the_usual_filters_use_an_index(client: Client, query: str, index: str) 
     async def plan() -> str:
         async with client.app.state.engine.connect() as connection:
             await connection.execute(sa.text(
-                "insert into service (key, id, state, revision, document) select gen_random_uuid(), 'p-' || n, 'active', 1, '{}' "
+                "insert into service (key, id, state, revision, modified, document) select gen_random_uuid(), 'p-' || n, 'active', 1, '', '{}' "
                 "from generate_series(1, 20000) n"))  # fmt: skip
             await connection.execute(sa.text(
                 "insert into reference select gen_random_uuid(), 'Service', 'relatedParty', n, 0, gen_random_uuid(), 'Customer', "

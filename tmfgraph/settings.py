@@ -91,6 +91,21 @@ def web_root(given: str) -> str:
     raise ValueError("an absolute http or https URL without a query, like https://tmf.example.com")
 
 
+def issuer_url(given: str) -> str:
+    parts = urlsplit(given)
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme in ("http", "https") and parts.hostname and plain:
+        return given  # as it is: an issuer may end in a slash, and tokens name it to the letter
+    raise ValueError("the URL that tokens name as their issuer, like https://login.example.com/realms/tmf")
+
+
+def existing_file(given: str) -> Path:
+    path = Path(given).expanduser().absolute()
+    if not path.is_file():
+        raise ValueError("a file that is there")
+    return path
+
+
 def default_data_dir() -> Path:
     """Where the embedded PostgreSQL keeps its data unless told otherwise (the XDG rule)."""
     share = os.environ.get("XDG_DATA_HOME", "")
@@ -101,6 +116,7 @@ def default_data_dir() -> Path:
 
 # ---- the table -------------------------------------------------------------------------------
 
+Auth = Literal["off", "on"]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -151,6 +167,9 @@ class Settings:
     strict_references: bool = setting(
         False, yes_or_no, "", "refuse a reference to an entity that is not held here"
     )
+    partial_content: bool = setting(
+        False, yes_or_no, "", "answer 206 instead of 200 where a list is given in part (TMF630)"
+    )
     exchange_dir: Path = setting(
         lambda: default_data_dir() / "exchange",
         directory,
@@ -163,6 +182,28 @@ class Settings:
         yes_or_no,
         "",
         "behind a federation gateway: give the key of what other systems hold as a reference's target",
+    )
+    auth: Auth | None = setting(
+        None,
+        one_of("off", "on"),
+        "on|off",
+        "whether requests need a bearer token; off only on a loopback address",
+        "off on a loopback address; any other needs on",
+    )
+    issuer: str | None = setting(
+        None,
+        issuer_url,
+        "URL",
+        "who makes the tokens; its keys are found by OpenID Connect Discovery",
+        "tokens are made by `tmfgraph token`",
+    )
+    audience: str = setting("tmfgraph", text, "NAME", "what tokens must name as their audience (aud)")
+    key_file: Path | None = setting(
+        None,
+        existing_file,
+        "FILE",
+        "the keys that check tokens, instead of the issuer's: a JWKS, a JWK or PEM",
+        "the issuer's keys, else a local one in the data directory",
     )
     log_format: LogFormat = setting(
         "text", one_of("text", "json"), "FORMAT", "text for people, json for one JSON object per line"
@@ -209,6 +250,18 @@ class Settings:
         host = "localhost" if _reached_locally(self.host) else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
+    @property
+    def authenticates(self) -> bool:
+        """Whether requests need a token. SettingError where they would not, and other machines may call."""
+        if self.auth == "on":
+            return True
+        if is_loopback(self.host):
+            return False
+        raise SettingError(
+            f"--host {self.host} can be reached from other machines, so requests must carry tokens: set --auth "
+            "on, with --issuer URL or --key-file FILE. Without either, `tmfgraph token` makes tokens for trying."
+        )
+
 
 def _checked(item: dataclasses.Field[Any], given: str, source: str) -> Any:
     try:
@@ -217,6 +270,14 @@ def _checked(item: dataclasses.Field[Any], given: str, source: str) -> Any:
         # A database URL may carry a password, which has no place in a terminal's history or a log.
         value = "what was given" if "@" in given else repr(given)
         raise SettingError(f"{source} cannot be {value}: it must be {error}.") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _reached_locally(host: str) -> bool:
