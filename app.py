@@ -32,6 +32,7 @@ from resolvers.rest import Rest, error_response, read_body
 from resolvers.store import Store
 from resolvers.tasks import EFFECTS
 from resolvers.worker import Worker
+from schema import openapi
 from schema.graphql import public_errors, schema
 from tmfgraph import database
 from tmfgraph.migrate import at_head
@@ -55,9 +56,7 @@ def build(settings: Settings) -> Starlette:
 
     def store(request: Request) -> Store:
         access = request.state.access  # from the Guard; there is none on a route that is open
-        return Store(
-            engine, access=access, strict_references=settings.strict_references, effects=EFFECTS
-        )
+        return Store(engine, access=access, strict_references=settings.strict_references, effects=EFFECTS)
 
     base_url = settings.url
     rest = Rest(store, base_url, partial=settings.partial_content)
@@ -81,6 +80,8 @@ def build(settings: Settings) -> Starlette:
                 "name": home.api.title,
                 "resource": node.name,
                 "href": base_url + home.url,
+                "operations": openapi.operations(node),
+                "openapi": f"{base_url}/openapi/{home.api.number}.json",
             }
             for node in nodes
             for home in node.homes
@@ -105,6 +106,25 @@ def build(settings: Settings) -> Starlette:
     async def home(request: Request) -> Response:
         return HTMLResponse(pages.index(), headers=pages.HEADERS)
 
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(pages.swagger(), headers=pages.HEADERS)
+
+    async def documents(request: Request) -> Response:
+        return JSONResponse(
+            [
+                {"api": number, "name": title, "href": f"{base_url}/openapi/{number}.json"}
+                for number, title in openapi.apis().items()
+            ]
+        )
+
+    async def document(request: Request) -> Response:
+        number = request.path_params["api"]
+        if number not in openapi.apis():
+            raise HttpError(404, "Not found", f"There is no API {number[:60]}; GET /openapi lists them.")
+        # Without a base URL of its own the server may be known by several names: the document names none.
+        body = openapi.encoded(number, settings.base_url or "", secured=authenticator.is_on)
+        return Response(body, media_type="application/json")
+
     @contextlib.asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
         started = time.monotonic()
@@ -125,8 +145,12 @@ def build(settings: Settings) -> Starlette:
             Route("/tmf-api", index),
             Route("/tmf-api/", index),
             Route("/tmf-api/{path:path}", _endpoint(rest), methods=METHODS),
+            Route("/docs", docs),
+            Route("/openapi", documents),
+            Route("/openapi/{api}.json", document),
             Route("/health/live", live),
             Route("/health/ready", ready),
+            Mount("/static/swagger", StaticFiles(directory=pages.swagger_directory())),
             Mount("/static", StaticFiles(directory=pages.static_directory())),
         ],
         middleware=[Middleware(OnlyOurHosts, hosts=_our_hosts(settings))],
@@ -179,6 +203,7 @@ RULES = {
     "/health/live": _open("a supervisor has no token"),
     "/health/ready": _open("a supervisor has no token"),
     "/static": _open("the files of the pages are the same for everybody"),
+    "/static/swagger": _open("the files of the pages are the same for everybody"),
 }
 """What each route needs. One that is not named here needs a token."""
 
@@ -238,14 +263,15 @@ def engine_of(settings: Settings) -> AsyncEngine:
             "The application needs a database: set TMFGRAPH_DATABASE_URL, or use `tmfgraph serve`."
         )
     milliseconds = str(int(settings.statement_timeout * 1000))
-    return database.engine(
+    engine = database.engine(
         settings.database_url,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=4,
-        pool_pre_ping=True,
         connect_args={"timeout": 4, "server_settings": {"statement_timeout": milliseconds}},
     )
+    database.check_idle_connections(engine)
+    return engine
 
 
 def _endpoint(rest: Rest) -> Any:
@@ -280,7 +306,8 @@ async def _graphql(request: Request, context: Context) -> Response:
     if ran or not result.errors:
         body["data"] = result.data
     unavailable = any(isinstance(e.original_error, Unavailable) for e in result.errors or ())
-    status = 503 if unavailable and result.data is None else 200 if ran or not result.errors else 400
+    nothing = not any(value is not None for value in (result.data or {}).values())
+    status = 503 if unavailable and nothing else 200 if ran or not result.errors else 400
     headers = {"Retry-After": "1"} if status == 503 else None
     return Response(_encode(body), status, headers, media)
 

@@ -121,19 +121,27 @@ def _id(given: Any) -> tuple[str, list[Problem]]:
 def merged(
     kind: Kind, id: str, old: dict[str, Any], change: dict[str, Any], *, by_server: bool = False
 ) -> Draft:
-    """The document after a merge patch, checked: only problems that the change brings count.
-
-    The server itself may change what callers may not.
-    """
+    """The document after a merge patch (RFC 7396), checked as `revised` does."""
+    # A client that sends back the href that it read means no change: it has no fixed form.
+    change = {key: value for key, value in change.items() if key != "href"}
     before = {"id": id, **old}
-    problems = _of_another_kind(kind, change) if kind.root.special else []
-    for key, value in change.items():
-        attribute = kind.by_key.get(key)
-        if key == "href":
-            continue  # a client that sends back what it read means no change: it has no fixed form
-        if attribute and attribute.fixed and not by_server and not _same(value, before.get(key)):
+    return revised(kind, id, before, merge(before, change), by_server=by_server)
+
+
+def revised(kind: Kind, id: str, old: dict[str, Any], new: Any, *, by_server: bool = False) -> Draft:
+    """A whole document in the place of another, checked: only problems that were not there before count.
+
+    Both have the id in front, and href where the change saw it. The server itself may change what
+    callers may not.
+    """
+    if not isinstance(new, dict):
+        raise Invalid(kind.name, [Problem("$", "must be an object")])
+    problems = _of_another_kind(kind, new) if new.get("@type") != old.get("@type") else []
+    for attribute in kind.attributes:
+        key = attribute.key
+        if attribute.fixed and not by_server and not _same(new.get(key), old.get(key)):
             problems.append(Problem(f"$.{key}", "cannot be changed"))
-    body = merge(old, {k: v for k, v in change.items() if k not in ("id", "href")})
+    before, body = ({k: v for k, v in one.items() if k not in ("id", "href")} for one in (old, new))
     if body.get("@type") is None:
         body["@type"] = kind.name
     for attribute in kind.attributes:
@@ -141,11 +149,11 @@ def merged(
             body[attribute.key] = now()
     checked = check(kind, body)
     if checked.problems:
-        earlier = {(p.path, p.message) for p in check(kind, copy.deepcopy(old)).problems}
+        earlier = {(p.path, p.message) for p in check(kind, copy.deepcopy(before)).problems}
         problems += [p for p in checked.problems if (p.path, p.message) not in earlier]
     if problems:
         raise Invalid(kind.name, problems)
-    was, now_ = state_of(kind, old), state_of(kind, body)
+    was, now_ = state_of(kind, before), state_of(kind, body)
     moved = kind.flow is not None and was is not None and was != now_
     if kind.flow and was and moved and (now_ is None or not kind.flow.allows(was, now_)):
         raise IllegalMove(kind.name, id, was, str(now_), kind.flow.moves.get(was, ()))

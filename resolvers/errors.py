@@ -1,9 +1,11 @@
 """The errors that reach a caller: each knows its HTTP status and its code, and says what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from models.codec import Problem
+
+PATH_SHOWN = 200
 
 
 def error_body(status: int, code: str, reason: str, message: str) -> dict[str, Any]:
@@ -80,6 +82,36 @@ class IllegalMove(Conflict):
         return self._details
 
 
+class PathNotFound(Conflict):
+    """An operation of a patch whose path leads to nothing in the document."""
+
+    code = "PATH_NOT_FOUND"
+    reason = "The path is not there"
+
+    def __init__(self, place: str, path: str) -> None:
+        self._details = {"operation": place, "path": path[:PATH_SHOWN]}
+        super().__init__(f'{place} leads to nothing in the document: "{path[:PATH_SHOWN]}".')
+
+    def details(self) -> dict[str, Any]:
+        return self._details
+
+
+class FailedTest(Conflict):
+    """A `test` of a patch that does not hold."""
+
+    code = "TEST_FAILED"
+    reason = "A test does not hold"
+
+    def __init__(self, place: str, path: str) -> None:
+        self._details = {"operation": place, "path": path[:PATH_SHOWN]}
+        super().__init__(
+            f'{place}, a test, does not hold: at "{path[:PATH_SHOWN]}" is another value; nothing was changed.'
+        )
+
+    def details(self) -> dict[str, Any]:
+        return self._details
+
+
 class StillReferred(Conflict):
     """A delete that would leave others pointing to nothing."""
 
@@ -87,12 +119,18 @@ class StillReferred(Conflict):
     reason = "Others refer to it"
 
     def __init__(self, kind: str, id: str, referrers: Sequence[tuple[str, str, str]], more: bool) -> None:
+        self._kind, self._id, self._referrers, self._more = kind, id, referrers, more
         self._details = {"referrers": [{"type": k, "id": i, "attribute": r} for k, i, r in referrers]}
-        listed = ", ".join(f"{k} {i} ({r})" for k, i, r in referrers)
+        listed = [f"{k} {i} ({r})" for k, i, r in referrers] + (["more"] if more else [])
         super().__init__(
-            f"{kind} {id} is referred to by {listed}{' and more' if more else ''}; "
+            f"{kind} {id} is referred to by {', '.join(listed)}; "
             "remove these references first, or ask to delete it all the same with force=true."
         )
+
+    def seen_by(self, may_read: Callable[[str], bool]) -> "StillReferred":
+        """The same for one who may not read all kinds: of the others only that there are more."""
+        seen = [referrer for referrer in self._referrers if may_read(referrer[0])]
+        return StillReferred(self._kind, self._id, seen, self._more or len(seen) < len(self._referrers))
 
     def details(self) -> dict[str, Any]:
         return self._details

@@ -30,6 +30,7 @@ DEPTH_AT_MOST = 3
 REFERRERS_AT_MOST = 100
 INLINED_AT_MOST = 10_000
 NAMED_AT_MOST = 60
+OWNERS_AT_MOST = 4
 
 Paths = dict[str, "Paths"]
 """Dotted paths, taken apart: what follows each first name."""
@@ -76,21 +77,21 @@ async def expanded(
     rows: Iterable[Row],
     expansion: Expansion,
     url_of: Callable[[Row], str],
-    url: str | None = None,
+    base_url: str,
 ) -> list[dict[str, Any]]:
     """The documents of these entities, with what the expansion wants inlined.
 
     A reference to what is held here becomes the entity, beside the reference's own attributes that the
     entity does not have; another stays as it is. Under the name of a way back stand the entities that
-    refer to this one, the first 100 by id. `url_of` gives the address of the home of an inlined entity,
-    and of the others unless they are asked for at `url`. BadRequest where it would be too much.
+    refer to this one, the first 100 by id. `url_of` gives the address of each of these entities; what is
+    inlined has its own at its official home below `base_url`. BadRequest where it would be too much.
 
     One statement for each kind that a level of links may lead to, however many documents there are.
     """
-    work = _Work(loaders, url_of)
+    work = _Work(loaders, base_url)
     documents = []
     for row in rows:
-        document = _document(row, url or url_of(row))
+        document = _document(row, url_of(row))
         work.entity(document, row, expansion.paths, expansion.depth)
         documents.append(document)
     await work.complete()
@@ -126,18 +127,20 @@ def _family(kind: Kind) -> tuple[Kind, ...]:
 def _check(kinds: Sequence[Kind], steps: Sequence[str]) -> None:
     """Refuses a path that leads nowhere, and says where it could have gone."""
     entities, values = set(kinds), set[type[Any]]()
-    origin, behind = set(kinds), 0
+    origin = entities
     for place, step in enumerate(steps):
         entities, values = _beyond(entities, values, step)
         if not entities and (not values or place == len(steps) - 1):
-            found = sorted({name for kind in origin for name in names(kind)})
-            listed = ", ".join(found[:NAMED_AT_MOST]) or "nothing"
-            more = f" and {len(found) - NAMED_AT_MOST} more" if len(found) > NAMED_AT_MOST else ""
-            owners = " or ".join(sorted(kind.name for kind in origin)) if len(origin) <= 4 else "an entity"
-            path = ".".join(steps[behind:])
-            raise BadRequest(f'"{path[:60]}" cannot be expanded at {owners}; what can be is {listed}{more}.')
-        if entities:
-            origin, behind = entities, place + 1
+            raise BadRequest(f'"{".".join(steps)[:100]}" cannot be expanded: {_offered(origin)}.')
+        origin = entities or origin
+
+
+def _offered(kinds: Iterable[Kind]) -> str:
+    found = sorted({name for kind in kinds for name in names(kind)})
+    more = f" and {len(found) - NAMED_AT_MOST} more" if len(found) > NAMED_AT_MOST else ""
+    owners = sorted(kind.name for kind in kinds)
+    owner = " or ".join(owners) if len(owners) <= OWNERS_AT_MOST else "an entity of any kind"
+    return f"what can be at {owner} is {', '.join(found[:NAMED_AT_MOST])}{more}"
 
 
 def _beyond(
@@ -185,9 +188,9 @@ class _Work:
     The documents are its own to change; what hangs below them belongs to the rows until it is copied.
     """
 
-    def __init__(self, loaders: Loaders, url_of: Callable[[Row], str]) -> None:
+    def __init__(self, loaders: Loaders, base_url: str) -> None:
         self._loaders = loaders
-        self._url_of = url_of
+        self._base_url = base_url
         self._links: list[_Link] = []
         self._inlined = 0
 
@@ -204,8 +207,10 @@ class _Work:
         """Looks for links in an object that an entity is, beside what a reference to it declares."""
         own = {key: a for key, a in row.kind.by_key.items() if key in row.body}
         self._inside(value, own, paths, depth)
-        for name in paths.keys() & _ways(row.kind).keys() - set(taken):
-            self._back(value, name, row, paths[name], depth)
+        for name, following in paths.items():
+            way = _ways(row.kind).get(name)
+            if way and name not in taken:
+                self._back(value, name, way, row, following, depth)
 
     def _inside(
         self, value: dict[str, Any], declared: Mapping[str, Attribute], paths: Paths, depth: int
@@ -216,9 +221,9 @@ class _Work:
             if points:
                 if depth or points.field in paths:
                     self._pointed(value, points, value.get(key), paths.get(points.field, {}), depth)
-            elif attribute.is_value and (depth or key in paths):
+            elif attribute.is_value and key in value and (depth or key in paths):
                 following, named = paths.get(key, {}), key in paths
-                found = value.get(key)
+                found = value[key]
                 if isinstance(found, list):
                     value[key] = [self._nested(attribute, one, named, following, depth) for one in found]
                 else:
@@ -239,7 +244,7 @@ class _Work:
             if row is None:
                 self._inside(value, _declared(case), paths, depth)
                 return
-            entity = _document(row, self._url_of(row))
+            entity = self._found(row)
             rest = {key: one for key, one in value.items() if key not in entity}
             value.clear()
             value.update(entity, **rest)
@@ -264,8 +269,7 @@ class _Work:
         self._count(1)
         self._links.append(_Link(lambda: self._loaders.first_held(kinds, id), place))
 
-    def _back(self, value: dict[str, Any], name: str, row: Row, paths: Paths, depth: int) -> None:
-        way = _ways(row.kind)[name]
+    def _back(self, value: dict[str, Any], name: str, way: Way, row: Row, paths: Paths, depth: int) -> None:
         page = Page(limit=REFERRERS_AT_MOST)
         loader = self._loaders.pointing_at(way.kind, way.target, way.relations, page)
 
@@ -277,12 +281,15 @@ class _Work:
 
     def _whole(self, row: Row, paths: Paths, depth: int) -> dict[str, Any]:
         """The document of an entity that a link led to, with its own links still to be followed."""
-        document = _document(row, self._url_of(row))
+        document = self._found(row)
         self.entity(document, row, paths, _less(depth))
         return document
 
+    def _found(self, row: Row) -> dict[str, Any]:
+        return _document(row, f"{self._base_url}{row.kind.homes[0].url}/{row.id}")
+
     def _count(self, number: int) -> None:
-        """Counts what is inlined before it is read; a reference counts whether or not its target is held."""
+        """Refuses too much: references before they are read, held or not; ways back when they have come."""
         self._inlined += number
         if self._inlined > INLINED_AT_MOST:
             raise BadRequest(
@@ -296,4 +303,4 @@ def _less(depth: int) -> int:
 
 
 def _document(row: Row, url: str) -> dict[str, Any]:
-    return {"id": row.id, "href": f"{url}/{row.id}", **row.body}
+    return {"id": row.id, "href": url, **row.body}

@@ -97,13 +97,11 @@ def target(link: Link) -> Resolver:
         return lambda source, info: (
             {"id": id} if info.context.subgraph and (id := source.get(link.id_key)) else None
         )
-
     return lambda source, info: _held(info, *leads_to(link, source))
 
 
 def pointed(attribute: Attribute, points: Points) -> Resolver:
     """The entity that a scalar attribute names."""
-
     return lambda source, info: _held(info, *points.found(source.get(attribute.key)))
 
 

@@ -71,7 +71,7 @@ class Loaders:
 
 
 def leads_to(link: Link, reference: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """Names of the kinds that may hold what a reference points to, and its id; no names where none is ours."""
+    """Names of the kinds that may hold what a reference points to, and its id; no names: none is ours."""
     id = reference.get(link.id_key)
     if isinstance(link.to, External) or not isinstance(id, str) or not id:
         return (), ""

@@ -1,13 +1,15 @@
-"""The pages for people: what is here, and GraphiQL. Nothing on them is fetched from another host."""
+"""The pages for people: what is here, GraphiQL, Swagger UI. Nothing on them is fetched from another host."""
 
 import functools
 import html
 import importlib.util
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 from models.declare import ABSTRACTS, DOMAINS, KINDS, Abstract, Kind
 from models.declare import description as described
+from schema.openapi import apis
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -222,16 +224,37 @@ EXAMPLES = (CHAIN, WAY_BACK, WORK, MONEY, ACTIVATION, WRITE)
 
 def static_directory() -> Path:
     """Where GraphiQL's files lie: in the installed asset package, found without importing it."""
-    spec = importlib.util.find_spec("graphene_django_graphiql_static")
+    package = _installed("graphene_django_graphiql_static")
+    return package / "static" / "graphene_django_graphiql_static"
+
+
+def swagger_directory() -> Path:
+    """Where Swagger UI's files lie: in the installed asset package, found without importing it."""
+    found = next((_installed("swagger_ui_bundle") / "vendor").glob("swagger-ui-*"), None)
+    if found is None:
+        raise RuntimeError("The files of Swagger UI are missing: install tmfgraph again.")
+    return found
+
+
+def _installed(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError("The package graphene-django-graphiql-static is missing: install tmfgraph again.")
-    return Path(spec.submodule_search_locations[0]) / "static" / "graphene_django_graphiql_static"
+        raise RuntimeError(f"The package {package} is missing: install tmfgraph again.")
+    return Path(spec.submodule_search_locations[0])
+
+
+TOKEN_HINT = """<p id="hint">Requests need a token: put it behind <code>Bearer</code> in the Headers editor
+  below, then press Re-fetch at the left for the documentation.
+  <code>tmfgraph token</code> makes one to try.</p>"""
 
 
 @functools.cache
 def graphiql(needs_token: bool = False) -> str:
     """GraphiQL with the example queries in its tabs, and a word on the token where one is needed."""
-    tabs = json.dumps([{"query": query} for query in EXAMPLES]).replace("</", "<\\/")
+    headers = '{\n  "Authorization": "Bearer "\n}' if needs_token else None
+    tabs = json.dumps([{"query": query, "headers": headers} for query in EXAMPLES]).replace("</", "<\\/")
+    hint = TOKEN_HINT if needs_token else ""
+    tools = '"headers"' if needs_token else "false"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -239,9 +262,16 @@ def graphiql(needs_token: bool = False) -> str:
   <title>tmfgraph: GraphiQL</title>
   <link rel="icon" href="data:,">
   <link rel="stylesheet" href="/static/graphiql.min.css">
-  <style>html, body, #graphiql {{ height: 100%; margin: 0; width: 100%; overflow: hidden; }}</style>
+  <style>
+    html, body {{ height: 100%; margin: 0; overflow: hidden; }}
+    body {{ display: flex; flex-direction: column; }}
+    #graphiql {{ flex: 1; min-height: 0; }}
+    #hint {{ margin: 0; padding: .5rem 1rem; font: 14px/1.4 system-ui, sans-serif; background: #fff4d6;
+            color: #3d2f00; }}
+  </style>
 </head>
 <body>
+  {hint}
   <div id="graphiql">Loading the query editor…</div>
   <script src="/static/react.production.min.js"></script>
   <script src="/static/react-dom.production.min.js"></script>
@@ -251,7 +281,8 @@ def graphiql(needs_token: bool = False) -> str:
       React.createElement(GraphiQL, {{
         fetcher: GraphiQL.createFetcher({{ url: "/graphql" }}),
         defaultTabs: {tabs},
-        defaultEditorToolsVisibility: false,
+        defaultEditorToolsVisibility: {tools},
+        defaultHeaders: {json.dumps(headers)},
         shouldPersistHeaders: true
       }}),
       document.getElementById("graphiql")
@@ -260,6 +291,46 @@ def graphiql(needs_token: bool = False) -> str:
 </body>
 </html>
 """
+
+
+@functools.cache
+def swagger() -> str:
+    """Swagger UI with all APIs in its selector."""
+    found = [{"url": f"/openapi/{number}.json", "name": _named(number)} for number in apis()]
+    urls = json.dumps(found).replace("</", "<\\/")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>tmfgraph: REST</title>
+  <link rel="icon" href="data:,">
+  <link rel="stylesheet" href="/static/swagger/swagger-ui.css">
+  <link rel="stylesheet" href="/static/swagger/index.css">
+</head>
+<body>
+  <div id="swagger">Loading the documents…</div>
+  <script src="/static/swagger/swagger-ui-bundle.js"></script>
+  <script src="/static/swagger/swagger-ui-standalone-preset.js"></script>
+  <script>
+    SwaggerUIBundle({{
+      urls: {urls},
+      dom_id: "#swagger",
+      layout: "StandaloneLayout",
+      presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+      deepLinking: true,
+      persistAuthorization: true,
+      defaultModelsExpandDepth: 0,
+      validatorUrl: null
+    }});
+  </script>
+</body>
+</html>
+"""
+
+
+def _named(number: str) -> str:
+    return f"{number} {apis()[number]}"
 
 
 @functools.cache
@@ -288,7 +359,7 @@ def index() -> str:
                background: #0b57a4; color: #fff; text-decoration: none; }}
     table {{ border-collapse: collapse; width: 100%; }}
     td {{ border-top: 1px solid #dde3ea; padding: .4rem .8rem .4rem 0; vertical-align: top; }}
-    td:first-child {{ width: 13rem; font-weight: 600; }}
+    td:first-child {{ width: 15rem; font-weight: 600; }}
     code {{ font-size: .9rem; }}
     .api {{ color: #5a6675; font-weight: 400; }}
   </style>
@@ -297,7 +368,8 @@ def index() -> str:
   <h1>tmfgraph</h1>
   <p>One typed graph over TM Forum resources: ask across orders, services and resources in one query, or call
      the TMF paths you know.</p>
-  <p class="doors"><a href="/graphql">GraphiQL: ask the graph</a> <a href="/tmf-api">TMF paths as JSON</a>
+  <p class="doors"><a href="/graphql">GraphiQL: ask the graph</a>
+     <a href="/docs">Swagger UI: try the TMF paths</a> <a href="/tmf-api">TMF paths as JSON</a>
      <a href="/health/ready">Health</a></p>
   {"".join(sections)}
 </body>
@@ -310,5 +382,9 @@ def _row(node: Kind | Abstract) -> str:
         f'<a href="{home.url}"><code>{html.escape(home.url)}</code></a>' for home in node.homes
     )
     doc = html.escape(described(node.cls))
-    api = html.escape(node.homes[0].api.number)
-    return f'<tr><td>{node.name} <span class="api">{api}</span></td><td>{doc}<br>{links}</td></tr>'
+    numbers = dict.fromkeys(home.api.number for home in node.homes)
+    shown = " ".join(
+        f'<a class="api" href="/docs?urls.primaryName={quote(_named(number))}#/{node.name}">{number}</a>'
+        for number in numbers
+    )
+    return f"<tr><td>{node.name} {shown}</td><td>{doc}<br>{links}</td></tr>"

@@ -203,9 +203,9 @@ def etag(row: Row) -> str:
     return f'"{row.revision}"'
 
 
-def etag_of(text: str) -> str:
+def etag_of(body: bytes) -> str:
     """The strong entity tag of an answer made from several entities, or from a part of one."""
-    return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def last_modified(row: Row) -> str:

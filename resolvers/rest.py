@@ -12,10 +12,11 @@ from models.codec import Problem
 from models.declare import ABSTRACTS, KINDS, Abstract, Home, Kind
 from models.door import BadJson, decode
 from resolvers.documents import encode
-from resolvers.errors import BadRequest, CallerError, HttpError, Invalid, error_body
+from resolvers.errors import BadRequest, CallerError, Forbidden, HttpError, Invalid, error_body
 from resolvers.expand import expanded
 from resolvers.expand import parse as parse_expansion
 from resolvers.loaders import Loaders
+from resolvers.patches import added, json_patch, json_patch_query
 from resolvers.requests import (
     PROBLEM,
     Query,
@@ -37,7 +38,10 @@ from resolvers.rows import Row
 from resolvers.store import COUNTED_AT_MOST, Asked, Store
 
 BODY_AT_MOST = 2 * 1024 * 1024
+JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
+OPERATIONS = {JSON_PATCH: json_patch, "application/json-patch-query+json": json_patch_query}
+"""Media types of patches that are lists of operations, and what carries them out."""
 
 
 def homes() -> dict[str, tuple[Home, Kind | Abstract]]:
@@ -61,6 +65,7 @@ class Rest:
         if path in self._homes:
             home, node = self._homes[path]
             methods = {"GET": self._list} | _offered(node, create=("POST", self._create))
+            methods |= _offered(node, create=("PATCH", self._create_many))
             return await self._dispatch(request, methods, home, node)
         collection, _, id = path.rpartition("/")
         if collection in self._homes:
@@ -90,12 +95,13 @@ class Rest:
     async def _list(self, request: Request, url: str, node: Kind | Abstract) -> Response:
         kinds, query = _kinds(node), Query(request)
         page, store = query.page(kinds, request), self._store(request)
+        parse_expansion(kinds, query.expand, query.depth)  # a mistake in it costs no read
         rows = await store.search(kinds, replace(page, offset=0) if page.after else page)
         exact = wants_exact_count(request)
         total = Total(*await store.count_up_to(kinds, page.condition, None if exact else COUNTED_AT_MOST))
-        text = "[" + ",".join(await self._texts(store, kinds, rows, query, url)) + "]"
+        body = f"[{','.join(await self._texts(store, kinds, rows, query, url))}]".encode()
         headers = total.headers(page, len(rows)) | {
-            "Link": query.links(url, page, rows, total), "ETag": etag_of(text), "Vary": "Accept, Range",
+            "Link": query.links(url, page, rows, total), "ETag": etag_of(body), "Vary": "Accept, Range",
         }  # fmt: skip
         if exact:
             headers["Preference-Applied"] = "count=exact"
@@ -110,7 +116,7 @@ class Rest:
                 {"Content-Range": f"items */{total.number}"},
             )
         partial = ranged or (self._partial and (page.offset or len(rows) < total.number))
-        return _json(text, 206 if partial else 200, headers)
+        return _json(body, 206 if partial else 200, headers)
 
     async def _texts(
         self, store: Store, kinds: Sequence[Kind], rows: Sequence[Row], query: Query, url: str
@@ -119,20 +125,32 @@ class Rest:
         expansion = parse_expansion(kinds, query.expand, query.depth)
         if expansion is not None:
             loaders = Loaders(store)
-            documents = await expanded(loaders, rows, expansion, lambda row: f"{url}/{row.id}")
+            documents = await expanded(
+                loaders, rows, expansion, lambda row: f"{url}/{row.id}", self._base_url
+            )
         elif query.fields is not None:
             documents = [{"id": row.id, "href": f"{url}/{row.id}", **row.body} for row in rows]
         else:
             return [row.json(url) for row in rows]
         return [encode(query.fields.of(one) if query.fields else one) for one in documents]
 
+    async def _written(
+        self, store: Store, kinds: Sequence[Kind], rows: Sequence[Row], query: Query, url: str
+    ) -> list[str]:
+        """What was written, as JSON. It is written whatever the caller may read of what it refers to."""
+        try:
+            return await self._texts(store, kinds, rows, query, url)
+        except Forbidden:
+            return [row.json(url) for row in rows]
+
     async def _get(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
         query, kinds, store = Query(request, single=True), _kinds(node), self._store(request)
+        parse_expansion(kinds, query.expand, query.depth)
         row = await store.get(kinds, id)
         [text] = await self._texts(store, kinds, [row], query, url)
         headers = _headers(row)
         if query.expand or query.depth:  # depends on more than this entity
-            headers = {"ETag": etag_of(text)}
+            headers = {"ETag": etag_of(text.encode())}
         if matches(request.headers.get("if-none-match"), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return _json(text, headers=headers)
@@ -142,6 +160,7 @@ class Rest:
         _check_type(request, ("application/json",), "Accept-Post")
         document = await _body(request)
         kind, store = _kind_of(node, document), self._store(request)
+        parse_expansion([kind], query.expand, query.depth)  # before anything is written
         key = idempotency_key(request)
         asked = Asked(key, digest(url, document)) if key else None
         monitored = _monitored_at(url.removeprefix(self._base_url))
@@ -156,18 +175,36 @@ class Rest:
         headers["Location"] = f"{url}/{row.id}"
         if again:
             headers["Idempotency-Replayed"] = "true"
-        [text] = await self._texts(store, [row.kind], [row], query, url)
+        [text] = await self._written(store, [row.kind], [row], query, url)
         return _json(text, status, headers)
 
     async def _patch(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
-        query = Query(request, single=True)
-        _check_type(request, MERGE_PATCH, "Accept-Patch")
+        query, kinds = Query(request, single=True), _kinds(node)
+        parse_expansion(kinds, query.expand, query.depth)  # before anything is written
+        media = _check_type(request, (*MERGE_PATCH, *OPERATIONS), "Accept-Patch")
         change = await _body(request)
-        store = self._store(request)
+        store, allowed = self._store(request), revisions(request)
         kind = await _kind_holding(store, node, id)
-        row = await store.patch(kind, id, change, revisions=revisions(request))
-        [text] = await self._texts(store, [row.kind], [row], query, url)
+        if media in MERGE_PATCH:
+            row = await store.patch(kind, id, change, revisions=allowed)
+        else:
+            patch = OPERATIONS[media]
+            row = await store.revise(
+                kind, id, lambda document: patch(document, change), url=url, revisions=allowed
+            )
+        [text] = await self._written(store, kinds, [row], query, url)
         return _json(text, headers=_headers(row))
+
+    async def _create_many(self, request: Request, url: str, node: Kind | Abstract) -> Response:
+        """Bulk create (TMF630): a JSON Patch of a collection that adds to it, all or nothing."""
+        query, kinds = Query(request, single=True), _kinds(node)
+        parse_expansion(kinds, query.expand, query.depth)
+        _check_type(request, (JSON_PATCH,), "Accept-Patch")
+        documents = added(await _body(request))
+        store = self._store(request)
+        rows = await store.create_many(lambda document: _kind_of(node, document), documents)
+        texts = await self._written(store, kinds, rows, query, url)
+        return _json(f"[{','.join(texts)}]", 201)
 
     async def _delete(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
         force = {"true": True, "false": False}.get(request.query_params.get("force", "false"))
@@ -218,13 +255,15 @@ def _monitored_at(path: str) -> Home | None:
     return next((home for home in KINDS["Monitor"].homes if home.api.base == base), None)
 
 
-def _check_type(request: Request, allowed: Sequence[str], header: str) -> None:
+def _check_type(request: Request, allowed: Sequence[str], header: str) -> str:
+    """The media type of the body, one of these; 415 where it is another."""
     given = request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
     if given not in allowed:
         types = ", ".join(allowed)
         raise HttpError(
             415, "Unsupported media type", f'The body must be {types}, not "{given[:60]}".', {header: types}
         )
+    return given
 
 
 async def _body(request: Request) -> Any:
@@ -254,8 +293,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _json(text: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(text, status, headers, "application/json")
+def _json(body: str | bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, "application/json")
 
 
 # ---- errors -------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 import asyncio
 import copy
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,11 +17,20 @@ from models.codec import Problem
 from models.declare import KINDS, Kind, roots
 from models.tables import event, key_of, reference, table
 from resolvers import auth
-from resolvers.documents import Draft, encode, merged, prepare
-from resolvers.errors import BadRequest, CallerError, IdTaken, Invalid, PreconditionFailed, Unavailable
+from resolvers.documents import Draft, encode, merged, prepare, revised
+from resolvers.errors import (
+    BadRequest,
+    CallerError,
+    IdTaken,
+    Invalid,
+    PreconditionFailed,
+    StillReferred,
+    Unavailable,
+)
 from resolvers.filters import EVERYTHING, Condition, Order, beyond, expression, sort_key
 from resolvers.rows import ROW_COLUMNS, Row, among, leads, not_found, of_kind, row, row_columns
 from resolvers.transaction import Transaction
+from tmfgraph import database
 
 T = TypeVar("T")
 
@@ -89,15 +98,16 @@ class Store:
         for kind in kinds:
             self.access.check(kind, "read")
         with _database_errors():
-            async with self._engine.connect() as connection:
+            async with database.reading(self._engine).connect() as connection:
                 yield connection
 
-    async def writing(self, kind: Kind, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def writing(self, kinds: Sequence[Kind], work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Runs `work` in a transaction, again where the database gave up on it in favour of another.
 
-        Forbidden where the caller may not write the kind. What else the work writes is the server's own doing.
+        Forbidden where the caller may not write the kinds. What else the work writes, the server does itself.
         """
-        self.access.check(kind, "write")
+        for kind in kinds:
+            self.access.check(kind, "write")
         for attempt in range(RETRIES):
             try:
                 with _database_errors():
@@ -109,7 +119,8 @@ class Store:
                         )
             except _LostRace:
                 if attempt == RETRIES - 1:
-                    raise Unavailable(f"Too many writers at {kind.name} at once; try again.") from None
+                    names = " and ".join(sorted({kind.name for kind in kinds}))
+                    raise Unavailable(f"Too many writers at {names} at once; try again.") from None
                 await asyncio.sleep(0.01 * 2**attempt)
         raise AssertionError("unreachable")
 
@@ -322,7 +333,7 @@ class Store:
                 await transaction.end_once(asked.key, made)
             return made, False
 
-        return await self.writing(allowed_by or kind, work)
+        return await self.writing([allowed_by or kind], work)
 
     async def accept(
         self, kind: Kind, document: Any, url: str, asked: Asked | None = None
@@ -342,6 +353,33 @@ class Store:
         monitor = {"sourceHref": source, "state": "InProgress", "request": request}
         return await self.create_once(KINDS["Monitor"], monitor, asked, allowed_by=kind)
 
+    async def create_many(self, kind_of: Callable[[Any], Kind], documents: Sequence[Any]) -> list[Row]:
+        """Stores new entities, all or none. Invalid with the problems of all of them, or Conflict.
+
+        `kind_of` says what a document is to become. A problem's path starts where TMF630 has the document
+        in a bulk create: `$[3].value.name`.
+        """
+        name, problems = "Bulk create", list[Problem]()
+        kinds, drafts = list[Kind](), list[Draft]()
+        for number, document in enumerate(documents):
+            with _collected(problems, number):
+                kinds.append(kind_of(document))
+                drafts.append(prepare(kinds[-1], document))
+        if problems:
+            raise Invalid(name, problems)
+
+        async def work(transaction: Transaction) -> list[Row]:
+            made, problems = list[Row](), list[Problem]()
+            for number, draft in enumerate(drafts):
+                effect = self._effects.created.get(draft.kind.name)
+                with _collected(problems, number):
+                    made.append(await (effect(transaction, draft) if effect else transaction.insert(draft)))
+            if problems:
+                raise Invalid(name, problems)
+            return made
+
+        return await self.writing(kinds, work)
+
     async def patch(
         self, kind: Kind, id: str, change: Any, *, revisions: frozenset[int] | None = None
     ) -> Row:
@@ -351,17 +389,44 @@ class Store:
         """
         if not isinstance(change, dict):
             raise Invalid(kind.name, [Problem("$", "must be an object")])
+        return await self._replace(
+            kind, id, lambda old: merged(old.kind, old.id, old.body, change), revisions
+        )
+
+    async def revise(
+        self,
+        kind: Kind,
+        id: str,
+        change: Callable[[dict[str, Any]], Any],
+        *,
+        url: str,
+        revisions: frozenset[int] | None = None,
+    ) -> Row:
+        """Puts what `change` makes of an entity in its place, as `patch` does.
+
+        `change` gets the document as REST gives it under the home at `url`, leaves it as it is, and may be
+        called again where the database asks for another attempt.
+        """
+
+        def draft(old: Row) -> Draft:
+            seen = {"id": old.id, "href": f"{url}/{old.id}", **old.body}
+            return revised(old.kind, old.id, seen, change(seen))
+
+        return await self._replace(kind, id, draft, revisions)
+
+    async def _replace(
+        self, kind: Kind, id: str, draft: Callable[[Row], Draft], revisions: frozenset[int] | None
+    ) -> Row:
         effect = self._effects.changed.get(kind.name)
 
         async def work(transaction: Transaction) -> Row:
             old = await transaction.lock(kind, id, revisions)
-            draft = merged(old.kind, old.id, old.body, change)
-            new = await transaction.replace(old, draft)
+            new = await transaction.replace(old, draft(old))
             if effect:
                 await effect(transaction, old, new)
             return new
 
-        return await self.writing(kind, work)
+        return await self.writing([kind], work)
 
     async def put(self, draft: Draft) -> bool:
         """Stores an imported entity over what is there; True where it is new. No rule of life applies."""
@@ -369,7 +434,7 @@ class Store:
         async def work(transaction: Transaction) -> bool:
             return await transaction.put(draft)
 
-        return await self.writing(draft.kind, work)
+        return await self.writing([draft.kind], work)
 
     async def delete(
         self, kind: Kind, id: str, *, force: bool = False, revisions: frozenset[int] | None = None
@@ -382,7 +447,10 @@ class Store:
         async def work(transaction: Transaction) -> Row:
             return await transaction.delete(await transaction.lock(kind, id, revisions), force=force)
 
-        return await self.writing(kind, work)
+        try:
+            return await self.writing([kind], work)
+        except StillReferred as error:
+            raise error.seen_by(lambda name: self.access.may(KINDS[name], "read")) from None
 
 
 # ---- parts of statements ------------------------------------------------------------------------
@@ -411,6 +479,15 @@ def _bounds(
     if page.before is not None:
         bounds.append(beyond([(column, not descending) for column, descending in columns], page.before))
     return bounds
+
+
+@contextmanager
+def _collected(problems: list[Problem], number: int) -> Iterator[None]:
+    """Adds what is wrong with one document of several to the problems of all."""
+    try:
+        yield
+    except Invalid as error:
+        problems += [Problem(f"$[{number}].value{p.path[1:]}", p.message) for p in error.problems]
 
 
 # ---- the database's errors ----------------------------------------------------------------------

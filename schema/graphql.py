@@ -128,7 +128,7 @@ def _query(types: Types, inputs: Inputs) -> Any:
         fields[node.singular] = (Optional[one], field(doc, node.singular, [_id(node.name)]))
         doc = f"All {node.plural}, page by page."
         fields[node.plural] = (
-            types.connections[node.name],
+            Optional[types.connections[node.name]],
             field(doc, node.plural, inputs.list_arguments(node)),
         )
     return make("Query", "What can be read.", fields)

@@ -275,7 +275,8 @@ class Types:
         for way in ways_back(kind):
             doc = f"The {way.kind.plural} that refer to this {kind.name}."
             fields[way.name] = (
-                self.connections[way.kind.name],
+                # Null, with an error, where the caller may not read them: the rest is answered all the same.
+                Optional[self.connections[way.kind.name]],
                 field(doc, way.name, list_arguments(way.kind, way)),
             )
         return fields

@@ -13,7 +13,18 @@ import pytest
 from tests.serving import MODULE, environment, open_directory, serving
 from tmfgraph import __version__, cli, logs
 
-COMMANDS = ["serve", "migrate", "load", "demo", "schema", "kinds", "conformance", "reindex"]
+COMMANDS = [
+    "serve",
+    "migrate",
+    "load",
+    "demo",
+    "schema",
+    "kinds",
+    "conformance",
+    "openapi",
+    "reindex",
+    "token",
+]
 
 
 @pytest.fixture

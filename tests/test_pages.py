@@ -9,13 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from resolvers.pages import EXAMPLES
+from schema.openapi import apis
 from tests.conftest import Client
+from tests.serving import open_directory, serving
+from tests.test_cli import tmfgraph
 from tests.test_graph import fill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -98,11 +102,11 @@ def test_the_first_page_leads_everywhere(page: Page, site: str) -> None:
     assert page.title() == "tmfgraph"
     shot(page, "index")
     links = [link.get_attribute("href") for link in page.locator("a").all()]
-    assert "/graphql" in links and "/tmf-api/productOrderingManagement/v4/productOrder" in links
+    assert {"/graphql", "/docs", "/tmf-api"} <= set(links)
+    assert "/tmf-api/productOrderingManagement/v4/productOrder" in links
     for link in links:
-        assert httpx.get(f"{site}{link}", headers={"accept": "text/html"}, timeout=30).status_code == 200, (
-            link
-        )
+        accept = {"accept": "text/html,*/*;q=0.8"}
+        assert httpx.get(f"{site}{link}", headers=accept, timeout=30).status_code == 200, link
 
 
 def test_graphiql_runs_the_chain_and_shows_the_answer(page: Page, site: str) -> None:
@@ -123,3 +127,60 @@ def test_graphiql_explains_the_schema(page: Page, site: str) -> None:
     page.get_by_text("Query", exact=True).first.click()
     page.wait_for_selector("text=All productOrders, page by page.")
     shot(page, "documentation")
+
+
+def test_swagger_ui_shows_every_api_and_tries_its_paths(page: Page, site: str) -> None:
+    page.goto(f"{site}/docs")
+    page.locator("#operations-Catalog-listCatalog").wait_for()
+    selector = page.locator("#select")
+    assert selector.locator("option").all_inner_texts() == [f"{n} {title}" for n, title in apis().items()]
+    selector.select_option(label="TMF622 Product Ordering")
+    operation = page.locator("#operations-ProductOrder-listProductOrder")
+    operation.wait_for()
+    shot(page, "swagger")
+    operation.locator(".opblock-summary").click()
+    operation.get_by_text("X-Total-Count", exact=True).first.wait_for()
+    operation.get_by_role("button", name="Try it out").click()
+    shot(page, "swagger-parameters")
+    operation.get_by_role("button", name="Execute").click()
+    tried = operation.locator(".live-responses-table")
+    tried.locator(".response-col_status").get_by_text("200").wait_for()
+    assert '"productOrderItem"' in tried.inner_text()
+    tried.scroll_into_view_if_needed()
+    shot(page, "swagger-tried")
+
+
+def test_swagger_ui_creates_from_an_example(page: Page, site: str) -> None:
+    page.goto(f"{site}/docs?urls.primaryName={quote('TMF632 Party')}#/Party/createParty")
+    operation = page.locator("#operations-Party-createParty")
+    operation.get_by_role("button", name="Try it out").click()
+    examples = operation.locator(".examples-select select")
+    assert len(examples.locator("option").all()) >= 4
+    examples.select_option(label="Organization: most of what there is")
+    shot(page, "swagger-example")
+    operation.get_by_role("button", name="Execute").click()
+    tried = operation.locator(".live-responses-table")
+    tried.locator(".response-col_status").get_by_text("201").wait_for()
+    shot(page, "swagger-created")
+    assert '"tradingName": "Acme Telecom"' in tried.inner_text()
+
+
+def test_swagger_ui_sends_a_token(browser: Browser) -> None:
+    with open_directory() as directory, serving("--auth", "on", data_dir=directory / "data") as served:
+        token = tmfgraph("token", "--data-dir", str(directory / "data"), "--scope", "tmf622:*:read").stdout
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        name = quote("TMF622 Product Ordering")
+        page.goto(f"{served.url}/docs?urls.primaryName={name}#/ProductOrder/listProductOrder")
+        operation = page.locator("#operations-ProductOrder-listProductOrder")
+        operation.get_by_role("button", name="Try it out").click()
+        status = operation.locator(".live-responses-table .response-col_status")
+        operation.get_by_role("button", name="Execute").click()
+        status.get_by_text("401").wait_for()
+        page.locator(".auth-wrapper .authorize").first.click()
+        page.locator(".auth-container input").fill(token.strip())
+        shot(page, "swagger-token")
+        page.locator(".auth-btn-wrapper .authorize").click()
+        page.locator(".auth-btn-wrapper .btn-done").click()
+        operation.get_by_role("button", name="Execute").click()
+        status.get_by_text("200").wait_for()
+        page.close()

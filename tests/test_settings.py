@@ -26,6 +26,10 @@ OTHER = {
     "partial_content": "yes",
     "exchange_dir": "/var/lib/exchange",
     "subgraph": "yes",
+    "auth": "on",
+    "issuer": "https://login.example.com/realms/tmf/",
+    "audience": "bss",
+    "key_file": __file__,
     "log_format": "json",
     "log_level": "debug",
 }
@@ -43,6 +47,14 @@ WRONG = {
     "partial_content": ["206"],
     "exchange_dir": [__file__],
     "subgraph": ["perhaps"],
+    "auth": ["maybe"],
+    "issuer": [
+        "login.example.com",
+        "https://",
+        "https://login.example.com/?a=b",
+        "https://u:p@login.example.com",
+    ],
+    "key_file": ["/no/such/file", "/"],
     "log_format": ["xml"],
     "log_level": ["loud"],
 }
@@ -50,7 +62,7 @@ WRONG = {
 
 def test_every_setting_has_a_case_here():
     assert set(OTHER) == set(NAMES)
-    assert set(WRONG) == set(NAMES) - {"host"}
+    assert set(WRONG) == set(NAMES) - {"host", "audience"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -32,7 +32,9 @@ _EXAMPLES = {
     "serve": """\
   tmfgraph serve                          embedded PostgreSQL, demo data, port 8000
   tmfgraph serve --port 0 --no-demo       a free port, an empty database
+  tmfgraph serve --auth on                requests need a token: see `tmfgraph token`
   tmfgraph serve --host 0.0.0.0 --workers 4 --log-format json \\
+      --auth on --issuer https://login.example.com/realms/tmf \\
       --base-url https://tmf.example.com \\
       --database-url postgresql://tmf@db.example.com/tmf?sslmode=verify-full
 """,
@@ -52,8 +54,19 @@ _EXAMPLES = {
   tmfgraph demo                           a small operator
   tmfgraph demo --scale 100 --seed 7      a hundred times as much, the same on every run
 """,
+    "token": """\
+  tmfgraph token                          may read everything, for an hour
+  tmfgraph token --scope 'tmf622:*:*' --scope tmf629:customer:read --subject crm
+  curl -H "Authorization: Bearer $(tmfgraph token)" \\
+      localhost:8000/tmf-api/customerManagement/v4/customer
+""",
     "schema": """\
   tmfgraph schema --output schema.graphql
+""",
+    "openapi": """\
+  tmfgraph openapi                        which APIs there are
+  tmfgraph openapi TMF622 > TMF622.json
+  tmfgraph openapi --output-dir schema/openapi
 """,
     "kinds": """\
   tmfgraph kinds
@@ -81,6 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         return arguments.run(given, arguments)
+    except SettingError as error:
+        return arguments.parser.error(str(error))
     except (CannotListen, DatabaseUnusable) as error:
         print(f"tmfgraph: {error}", file=sys.stderr)
         return 1
@@ -142,10 +157,39 @@ def _demo(given: Settings, arguments: argparse.Namespace) -> int:
         return demo.run(dsn, given, scale=arguments.scale, seed=arguments.seed)
 
 
+def _token(given: Settings, arguments: argparse.Namespace) -> int:
+    from resolvers import auth
+
+    scopes = arguments.scope or ["*:*:read"]
+    unknown = auth.unknown(scopes)
+    if unknown:
+        return arguments.parser.error(
+            f"--scope {unknown[0]} gives no right: a scope is like tmf622:productOrder:read or "
+            "tmf622:productOrder:write, with * for any of the three parts."
+        )
+    print(auth.token(given, scopes=scopes, subject=arguments.subject, minutes=arguments.minutes))
+    return 0
+
+
 def _schema(given: Settings, arguments: argparse.Namespace) -> int:
     from schema.graphql import sdl
 
     return _put(sdl().rstrip("\n") + "\n", arguments.output)
+
+
+def _openapi(given: Settings, arguments: argparse.Namespace) -> int:
+    from schema import openapi
+
+    number, directory = arguments.api, arguments.output_dir
+    if number is not None and number not in openapi.apis():
+        print(f"tmfgraph: There is no API {number}: `tmfgraph openapi` lists them.", file=sys.stderr)
+        return 1
+    numbers = openapi.apis() if number is None else [number]
+    if directory is not None:
+        return max(_put(openapi.snapshot(one), directory / f"{one}.json") for one in numbers)
+    if number is not None:
+        return _put(openapi.snapshot(number), None)
+    return _put("".join(f"{one} {title}\n" for one, title in openapi.apis().items()), None)
 
 
 def _kinds(given: Settings, arguments: argparse.Namespace) -> int:
@@ -272,6 +316,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     settings.add_flags(demo, _DATABASE)
 
+    token = command(
+        "token",
+        _token,
+        "make a bearer token for trying",
+        "Make a bearer token for a server with --auth on, signed with the local key in the data directory, "
+        "or with the private key (JWK or PEM) that --key-file names.",
+    )
+    token.add_argument(
+        "--scope",
+        action="append",
+        metavar="S",
+        help="what it allows; give it several times (default: *:*:read)",
+    )
+    token.add_argument(
+        "--subject", default="developer", metavar="NAME", help="whom events name (default: developer)"
+    )
+    token.add_argument(
+        "--minutes", type=_minutes, default=60, metavar="N", help="how long it lives (default: 60)"
+    )
+    settings.add_flags(token, ("issuer", "audience", "key_file", "data_dir", "log_format", "log_level"))
+
     schema = command(
         "schema",
         _schema,
@@ -279,6 +344,17 @@ def _parser() -> argparse.ArgumentParser:
         "Print the GraphQL schema as SDL, for code generators and for a federation gateway.",
     )
     schema.add_argument("--output", type=Path, metavar="FILE", help="write it to this file")
+
+    openapi = command(
+        "openapi",
+        _openapi,
+        "print the OpenAPI documents of the TMF paths",
+        "Print the OpenAPI 3.1 document of an API, made from the declarations; without an API, list them.",
+    )
+    openapi.add_argument("api", nargs="?", metavar="API", help="the number of an API: TMF622")
+    openapi.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="write one file for each API into this directory"
+    )
 
     kinds = command(
         "kinds",
@@ -306,6 +382,13 @@ def _described(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentP
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "examples:\n" + _EXAMPLES[name]
     return parser
+
+
+def _minutes(given: str) -> int:
+    try:
+        return settings.whole(1, 24 * 60)(given)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{given!r} is not {error}") from None
 
 
 def _positive(given: str) -> int:

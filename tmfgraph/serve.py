@@ -30,25 +30,41 @@ class CannotListen(RuntimeError):
 
 
 def serve(settings: Settings, *, migrating: bool = True) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Raises CannotListen or DatabaseUnusable."""
+    """Serve until SIGTERM or SIGINT; the exit code.
+
+    Raises CannotListen or DatabaseUnusable; SettingError where the settings of tokens do not do.
+    """
     # Uvicorn raises the signal that stopped it once more when it is done: with the default handlers the
     # process would die there, before the embedded PostgreSQL is released.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     embedded = settings.database_url is None
-    with _listener(settings.host, settings.port) as listener, database.opened(settings) as dsn:
-        settings = dataclasses.replace(settings, port=listener.getsockname()[1], database_url=dsn)
-        if migrating or embedded:
-            migrate.upgrade(dsn)
-        elif not migrate.at_head(dsn):
-            log.warning("the tables are not of this version; `tmfgraph migrate` brings them up to it")
-        if embedded and settings.demo:
-            from tmfgraph import demo
+    with _listener(settings.host, settings.port) as listener:
+        _check_authentication(settings)
+        with database.opened(settings) as dsn:
+            settings = dataclasses.replace(settings, port=listener.getsockname()[1], database_url=dsn)
+            if migrating or embedded:
+                migrate.upgrade(dsn)
+            elif not migrate.at_head(dsn):
+                log.warning("the tables are not of this version; `tmfgraph migrate` brings them up to it")
+            if embedded and settings.demo:
+                from tmfgraph import demo
 
-            demo.ensure(dsn, settings)
-        where = f"embedded PostgreSQL in {settings.data_dir}" if embedded else database.masked(dsn)
-        threading.Thread(target=_announce, args=(settings, where), daemon=True).start()
-        return _answer(settings, listener)
+                demo.ensure(dsn, settings)
+            where = f"embedded PostgreSQL in {settings.data_dir}" if embedded else database.masked(dsn)
+            threading.Thread(target=_announce, args=(settings, where), daemon=True).start()
+            return _answer(settings, listener)
+
+
+def _check_authentication(settings: Settings) -> None:
+    """Whether tokens can be checked as the settings say, before anything is started."""
+    paths.enter()
+    from resolvers.auth import Authenticator
+
+    if not Authenticator(settings).is_on:
+        log.info(
+            "authentication is off, as only this machine reaches %s; --auth on turns it on", settings.host
+        )
 
 
 def _leave(number: int, frame: object) -> NoReturn:

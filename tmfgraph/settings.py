@@ -258,8 +258,8 @@ class Settings:
         if is_loopback(self.host):
             return False
         raise SettingError(
-            f"--host {self.host} can be reached from other machines, so requests must carry tokens: set --auth "
-            "on, with --issuer URL or --key-file FILE. Without either, `tmfgraph token` makes tokens for trying."
+            f"--host {self.host} can be reached from other machines, so requests must carry tokens: set "
+            "--auth on, with --issuer URL or --key-file FILE. Without either, `tmfgraph token` makes tokens."
         )
 
 
