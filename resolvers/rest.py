@@ -160,10 +160,10 @@ class Rest:
         _check_type(request, ("application/json",), "Accept-Post")
         document = await _body(request)
         kind, store = _kind_of(node, document), self._store(request)
-        parse_expansion([kind], query.expand, query.depth)  # before anything is written
+        parse_expansion(_kinds(node), query.expand, query.depth)  # before anything is written
         key = idempotency_key(request)
         asked = Asked(key, digest(url, document)) if key else None
-        monitored = _monitored_at(url.removeprefix(self._base_url))
+        monitored = monitored_at(url.removeprefix(self._base_url))
         if monitored and "respond-async" in preferences(request):
             row, again = await store.accept(kind, document, url, asked)
             url = f"{self._base_url}{monitored.url}"
@@ -175,7 +175,7 @@ class Rest:
         headers["Location"] = f"{url}/{row.id}"
         if again:
             headers["Idempotency-Replayed"] = "true"
-        [text] = await self._written(store, [row.kind], [row], query, url)
+        [text] = await self._written(store, _kinds(node), [row], query, url)
         return _json(text, status, headers)
 
     async def _patch(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
@@ -249,7 +249,7 @@ async def _kind_holding(store: Store, node: Kind | Abstract, id: str) -> Kind:
     return node if isinstance(node, Kind) else (await store.get(node.kinds, id)).kind
 
 
-def _monitored_at(path: str) -> Home | None:
+def monitored_at(path: str) -> Home | None:
     """Where the monitors are for what is created at a path, None where that is never asynchronous."""
     base = path.rpartition("/")[0]
     return next((home for home in KINDS["Monitor"].homes if home.api.base == base), None)

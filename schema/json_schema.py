@@ -17,11 +17,9 @@ from models.declare import (
     special_of,
 )
 from models.door import MAX_SAFE_INTEGER
+from resolvers.requests import ALWAYS
 
 Schema = dict[str, Any]
-
-ALWAYS = ("id", "href", "@type")
-"""What every entity has in every answer."""
 
 NO_NUL = "^[^\\u0000]*$"
 ID = {

@@ -12,7 +12,7 @@ from resolvers.expand import DEPTH_AT_MOST, PATHS_AT_MOST, names
 from resolvers.patches import OPERATIONS_AT_MOST, PATH_AT_MOST
 from resolvers.query import JSONPATH_AT_MOST, SORT_KEYS_AT_MOST, SUFFIXES, filter_names
 from resolvers.requests import LIMIT_AT_MOST, LIMIT_BY_DEFAULT, PROBLEM
-from resolvers.rest import JSON_PATCH, homes
+from resolvers.rest import JSON_PATCH, homes, monitored_at
 from schema import examples
 from schema.json_schema import ID, Form, Schemas, scalar
 
@@ -447,7 +447,7 @@ class _Document:
         with_ = ("Location", "ETag", "Last-Modified", "Idempotency-Replayed")
         responses = {"201": _answer("The entity as it was created.", made, with_)}
         parameters = ["fields", "depth", "Idempotency-Key", "If-None-Match-create"]
-        if _is_monitored(home):
+        if monitored_at(home.url):
             parameters.append("Prefer-async")
             monitor = self._schemas.kind(KINDS["Monitor"], Form.ANSWER)
             headers = ("Location", "Preference-Applied", "Idempotency-Replayed")
@@ -633,11 +633,6 @@ def _drop_unused(document: Part) -> bool:
 def _placed(node: Kind | Abstract, value: Part, kind: Kind) -> Part:
     """An example at the home of several kinds says which it is."""
     return value if kind is node else {"@type": kind.name, **value}
-
-
-def _is_monitored(home: Home) -> bool:
-    """Whether there are monitors beside a home, so that work at it may go on after the answer."""
-    return any(monitors.api.base == home.api.base for monitors in KINDS["Monitor"].homes)
 
 
 def _sortable(node: Kind | Abstract) -> list[str]:
