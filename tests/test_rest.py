@@ -348,3 +348,25 @@ def test_without_a_database_the_answer_is_503_and_the_process_lives(tmp_path: An
 def test_the_index_lists_every_home(shared: Client) -> None:
     entries = shared.get("/tmf-api").json()
     assert {entry["href"].removeprefix("http://localhost:8000") for entry in entries} == set(homes())
+
+
+def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
+    import sqlalchemy as sa
+
+    from models.declare import KINDS
+    from resolvers.errors import Unavailable
+
+    hurried = Client(database_url, statement_timeout=0.2)
+    store = hurried.store
+
+    async def slow() -> None:
+        async with store._reading([KINDS["Service"]]) as connection:
+            assert await connection.scalar(sa.text("show statement_timeout")) == "200ms"
+            await connection.execute(sa.text("select pg_sleep(20)"))
+
+    try:
+        with pytest.raises(Unavailable, match="took too long"):
+            hurried.run(slow())
+        assert hurried.get(ORDER).status_code == 200
+    finally:
+        hurried.close()

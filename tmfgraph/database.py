@@ -58,9 +58,10 @@ def engine(dsn: str, **options: Any) -> AsyncEngine:
     query = parse_qsl(parts.query, keep_blank_values=True)
     arguments = {name: int(value) for name, value in query if name in _CLIENT_OPTIONS}
     kept = urlencode([pair for pair in query if pair[0] not in _CLIENT_OPTIONS], quote_via=quote)
-    connect = functools.partial(asyncpg.connect, urlunsplit(parts._replace(query=kept)))
-    options["connect_args"] = arguments | options.get("connect_args", {})
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+    # Not by `async_creator`, with which SQLAlchemy drops all other arguments of the connection.
+    whole = {"dsn": urlunsplit(parts._replace(query=kept))}
+    options["connect_args"] = whole | arguments | options.get("connect_args", {})
+    return create_async_engine("postgresql+asyncpg://", **options)
 
 
 SECONDS_TRUSTED = 1.0
