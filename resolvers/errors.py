@@ -33,6 +33,18 @@ class BadRequest(CallerError):
     """Something in the request is wrong."""
 
 
+class TooMuch(CallerError):
+    """An answer that would be larger than one request may ask for."""
+
+    code = "TOO_MUCH"
+    reason = "The answer would be too large"
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(
+            f"The answer takes more than {rows:,} rows: ask for fewer at a time (first), or in parts (after)."
+        )
+
+
 class Invalid(CallerError):
     """A document that breaks the rules of its kind, with every problem at once."""
 

@@ -21,7 +21,7 @@ from models.declare import (
 from resolvers.errors import BadRequest
 from resolvers.loaders import Loaders, leads_to
 from resolvers.rows import Row
-from resolvers.store import Page
+from resolvers.statements import Page
 from schema.types import Way, ways_back
 
 PATHS_AT_MOST = 20

@@ -40,7 +40,8 @@ from resolvers.filters import (
 )
 from resolvers.loaders import Loaders, leads_to
 from resolvers.rows import Row, not_found
-from resolvers.store import Page, Store
+from resolvers.statements import Page
+from resolvers.store import Store
 from schema.types import NODES_AT_MOST, NODES_BY_DEFAULT, Way
 
 Resolver = Callable[..., Any]

@@ -11,7 +11,8 @@ from models.declare import KINDS, External, Kind, Link
 from models.tables import key_of
 from resolvers.filters import Condition
 from resolvers.rows import Row
-from resolvers.store import Page, Store
+from resolvers.statements import Page
+from resolvers.store import Store
 
 
 class Loaders:

@@ -16,7 +16,7 @@ from resolvers.errors import BadRequest, HttpError
 from resolvers.filters import All, Condition, cursor, read_cursor
 from resolvers.query import from_json_path, from_query, order_by
 from resolvers.rows import Row
-from resolvers.store import Page
+from resolvers.statements import Page
 
 LIMIT_BY_DEFAULT = 100
 LIMIT_AT_MOST = 1000

@@ -52,9 +52,6 @@ def row_columns(kind: Kind) -> tuple[sa.ColumnElement[Any], ...]:
     return (name.label("kind"), t.c.key, t.c.id, t.c.revision, t.c.modified, t.c.document)
 
 
-ROW_COLUMNS = 6
-
-
 def row(found: Any, place: tuple[Any, ...] = ()) -> Row:
     """The entity of a record that starts with `row_columns`."""
     return Row(KINDS[found[0]], found[1], found[2], found[3], found[4], found[5], place)

@@ -2,22 +2,21 @@
 
 import asyncio
 import copy
-import functools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
+import asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.codec import Problem
 from models.declare import KINDS, Kind, roots
-from models.tables import event, key_of, reference, table
-from resolvers import auth
+from models.tables import key_of
+from resolvers import auth, statements
 from resolvers.documents import Draft, encode, merged, prepare, revised
 from resolvers.errors import (
     BadRequest,
@@ -26,12 +25,13 @@ from resolvers.errors import (
     Invalid,
     PreconditionFailed,
     StillReferred,
+    TooMuch,
     Unavailable,
 )
-from resolvers.filters import EVERYTHING, Condition, Order, beyond, expression, sort_key
-from resolvers.rows import ROW_COLUMNS, Row, among, leads, not_found, of_kind, row, row_columns
+from resolvers.filters import Condition
+from resolvers.rows import Row, not_found, row
+from resolvers.statements import ROW, Page, Statement
 from resolvers.transaction import Transaction
-from tmfgraph import database
 
 T = TypeVar("T")
 
@@ -46,20 +46,6 @@ class Asked:
 
     key: str
     digest: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """Which part of a list to read, and in which order."""
-
-    condition: Condition = EVERYTHING
-    order: tuple[Order, ...] = ()
-    limit: int | None = 100
-    offset: int = 0
-    after: tuple[Any, ...] | None = None
-    before: tuple[Any, ...] | None = None
-    backwards: bool = False
-    """Take from the end: the last rows before `before`, still given in the list's order."""
 
 
 @dataclass(frozen=True)
@@ -83,24 +69,72 @@ class Store:
         actor: str | None = None,
         strict_references: bool = False,
         effects: Effects | None = None,
+        rows_at_most: int | None = None,
     ):
-        """`actor` is whom events name, where it is not who the access is of: a command of ours."""
+        """`actor` is whom events name, where it is not who the access is of: a command of ours.
+
+        `rows_at_most` bounds how many rows all reads together may give.
+        """
         self._engine = engine
         self.access = access
         self.actor = actor or access.actor
         self.strict_references = strict_references
+        self.rows_at_most = rows_at_most
+        self._rows = 0
+        self._held: Any = None
         self._effects = effects or Effects()
 
     # ---- the gate: rights and limits act in these two -------------------------------------------
 
-    @asynccontextmanager
-    async def _reading(self, kinds: Sequence[Kind]) -> AsyncIterator[AsyncConnection]:
-        """A connection to read entities of these kinds. Forbidden where the caller may not."""
+    async def fetch(self, kinds: Sequence[Kind], statement: Statement) -> list[Any]:
+        """The records that a statement reads of these kinds. Forbidden where the caller may not.
+
+        TooMuch where the request has then read more rows than one may.
+        """
         for kind in kinds:
             self.access.check(kind, "read")
+        async with self.connected() as connection:
+            found = await connection.fetch(statement.text, *statement.arguments)
+        self._rows += len(found)
+        if self.rows_at_most is not None and self._rows > self.rows_at_most:
+            raise TooMuch(self.rows_at_most)
+        return found
+
+    @property
+    def rows_left(self) -> int | None:
+        """How many more rows to read at most: one beyond what is allowed shows that it is too much."""
+        return None if self.rows_at_most is None else self.rows_at_most - self._rows + 1
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Any]:
+        """The driver's connection for one read, in no transaction."""
+        if self._held is not None:
+            yield self._held
+            return
         with _database_errors():
-            async with database.reading(self._engine).connect() as connection:
+            pooled = await self._engine.raw_connection()
+            connection: Any = pooled.driver_connection
+            try:
                 yield connection
+            except (asyncpg.PostgresError, CallerError):
+                if connection.is_closed():
+                    pooled.invalidate()
+                raise
+            except BaseException:  # left in the middle of an answer: not fit for another reader
+                pooled.invalidate()
+                raise
+            finally:
+                pooled.close()
+
+    @asynccontextmanager
+    async def holding(self) -> AsyncIterator[None]:
+        """Within the block all reads share one connection; they must follow each other."""
+        async with self.connected() as connection:
+            self._held = connection
+            try:
+                yield
+            finally:
+                self._held = None
 
     async def writing(self, kinds: Sequence[Kind], work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Runs `work` in a transaction, again where the database gave up on it in favour of another.
@@ -129,9 +163,8 @@ class Store:
 
     async def by_key(self, kind: Kind, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
         """The entities that hold these keys. One statement."""
-        async with self._reading([kind]) as connection:
-            rows = map(row, (await connection.execute(_by_key(kind), {"keys": list(keys)})).all())
-        return {one.key: one for one in rows}
+        found = await self.fetch([kind], statements.by_key(kind, ROW).of(keys))
+        return {one[1]: row(one) for one in found}
 
     async def by_id(self, kind: Kind, id: str) -> Row | None:
         key = key_of(kind, id)
@@ -151,51 +184,19 @@ class Store:
         Kinds that the caller may not read are passed over. Forbidden where that is all of them.
         """
         kinds = [kind for kind in roots() if self.access.may(kind, "read")] or roots()
-        parts = [sa.select(*row_columns(kind)).where(table(kind).c.key == key_of(kind, id)) for kind in kinds]
-        async with self._reading(kinds) as connection:
-            found: Any = (await connection.execute(sa.union_all(*parts))).all()
-        rows = {one.kind.root: one for one in map(row, found)}
+        found = map(row, await self.fetch(kinds, statements.anywhere(kinds, id)))
+        rows = {one.kind.root: one for one in found}
         return [rows[kind] for kind in roots() if kind in rows]
 
     async def search(self, kinds: Sequence[Kind], page: Page) -> list[Row]:
         """A part of the list of all entities of these kinds. One statement."""
-        order = _full_order(page)
-        parts = []
-        for kind in kinds:
-            columns = _sort_columns(kind, order)
-            select = sa.select(
-                *row_columns(kind),
-                *(column.label(f"sort{n}") for n, (column, _) in enumerate(columns)),
-            ).where(expression(page.condition, kind), of_kind(kind), *_bounds(columns, page))
-            parts.append(select)
-        whole = (parts[0] if len(parts) == 1 else sa.union_all(*parts)).subquery()
-        turned = page.backwards
-        keys = [(whole.c[f"sort{n}"], descending != turned) for n, (_, descending) in enumerate(order)]
-        statement = (
-            sa.select(whole)
-            .order_by(*(c.desc() if descending else c.asc() for c, descending in keys))
-            .limit(page.limit)
-            .offset(page.offset or None)
-        )
-        async with self._reading(kinds) as connection:
-            found = (await connection.execute(statement)).all()
-        rows = [row(r, tuple(r[ROW_COLUMNS:])) for r in found]
-        return rows[::-1] if turned else rows
+        found = await self.fetch(kinds, statements.search(tuple(kinds), ROW, page))
+        rows = [row(one, tuple(one[len(ROW) :])) for one in found]
+        return rows[::-1] if page.backwards else rows
 
     async def count(self, kinds: Sequence[Kind], condition: Condition) -> int:
         """How many entities of these kinds meet the condition. One statement."""
-        parts = [
-            sa.select(sa.func.count())
-            .select_from(table(kind))
-            .where(expression(condition, kind), of_kind(kind))
-            .scalar_subquery()
-            for kind in kinds
-        ]
-        total: Any = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        async with self._reading(kinds) as connection:
-            return (await connection.execute(sa.select(total))).scalar_one()
+        return (await self.fetch(kinds, statements.count(tuple(kinds), condition)))[0][0]
 
     async def count_up_to(
         self, kinds: Sequence[Kind], condition: Condition, limit: int | None
@@ -203,96 +204,40 @@ class Store:
         """How many meet the condition, and whether counting stopped at `limit` of a kind. One statement."""
         if limit is None:
             return await self.count(kinds, condition), False
-        parts = []
-        for kind in kinds:
-            found = sa.select(sa.literal(1)).select_from(table(kind))
-            some = found.where(expression(condition, kind), of_kind(kind)).limit(limit + 1).subquery()
-            parts.append(sa.select(sa.func.count()).select_from(some).scalar_subquery())
-        async with self._reading(kinds) as connection:
-            counts = (await connection.execute(sa.select(*parts))).one()
+        [counts] = await self.fetch(kinds, statements.count_up_to(tuple(kinds), condition, limit))
         return sum(min(count, limit) for count in counts), any(count > limit for count in counts)
 
     async def pointing_at(
-        self, kind: Kind, target: Kind, relations: Sequence[str], keys: Sequence[uuid.UUID], page: Page
+        self, kind: Kind, target: Kind, relations: tuple[str, ...], keys: Sequence[uuid.UUID], page: Page
     ) -> dict[uuid.UUID, list[Row]]:
         """For each target key, a part of the list of `kind` entities that refer to it. One statement."""
-        t = table(kind)
-        links = self._links(kind, target, relations, keys).subquery()
-        columns = _sort_columns(kind, _full_order(page))
-        turned = [c.desc() if descending != page.backwards else c.asc() for c, descending in columns]
-        numbered = (
-            sa.select(
-                *row_columns(kind),
-                links.c.target_key.label("target"),
-                *(column.label(f"sort{n}") for n, (column, _) in enumerate(columns)),
-                sa.func.row_number().over(partition_by=links.c.target_key, order_by=turned).label("nth"),
-            )
-            .select_from(links.join(t, t.c.key == links.c.source_key))
-            .where(expression(page.condition, kind), *_bounds(columns, page))
-            .subquery()
-        )
-        statement = sa.select(numbered).order_by(numbered.c.target, numbered.c.nth)
-        if page.limit is not None:
-            statement = statement.where(numbered.c.nth <= page.limit)
-        async with self._reading([kind]) as connection:
-            found: Any = (await connection.execute(statement)).all()
+        statement = statements.pointing_at(kind, target, relations, ROW, page, at_most=self.rows_left)
         lists: dict[uuid.UUID, list[Row]] = {key: [] for key in keys}
-        for r in found:
-            lists[r[ROW_COLUMNS]].append(row(r, tuple(r[ROW_COLUMNS + 1 : -1])))
+        for one in await self.fetch([kind], statement.of(keys)):
+            lists[keys[one[0] - 1]].append(row(one[1:], tuple(one[len(ROW) + 1 :])))
         return {key: rows[::-1] if page.backwards else rows for key, rows in lists.items()}
 
     async def count_pointing_at(
         self,
         kind: Kind,
         target: Kind,
-        relations: Sequence[str],
+        relations: tuple[str, ...],
         keys: Sequence[uuid.UUID],
         condition: Condition,
     ) -> dict[uuid.UUID, int]:
         """For each target key, how many `kind` entities refer to it. One statement."""
-        t = table(kind)
-        links = self._links(kind, target, relations, keys).subquery()
-        statement = (
-            sa.select(links.c.target_key, sa.func.count())
-            .select_from(links.join(t, t.c.key == links.c.source_key))
-            .where(expression(condition, kind))
-            .group_by(links.c.target_key)
-        )
-        async with self._reading([kind]) as connection:
-            found = (await connection.execute(statement)).all()
-        return dict.fromkeys(keys, 0) | dict(found)
+        statement = statements.count_pointing_at(kind, target, relations, condition)
+        found = await self.fetch([kind], statement.of(keys))
+        return {keys[place - 1]: number for place, number in found}
 
     async def history(
         self, kind: Kind, keys: Sequence[uuid.UUID]
     ) -> dict[uuid.UUID, list[Mapping[str, Any]]]:
         """For each key, what happened to the entity, oldest first. One statement."""
-        statement = (
-            sa.select(event)
-            .where(among(event.c.entity_key, keys), event.c.entity_kind == kind.root.name)
-            .order_by(event.c.entity_key, event.c.revision)
-        )
-        async with self._reading([kind]) as connection:
-            found: Any = (await connection.execute(statement)).mappings().all()
         lists: dict[uuid.UUID, list[Mapping[str, Any]]] = {key: [] for key in keys}
-        for one in found:
+        for one in await self.fetch([kind], statements.history(kind).of(keys)):
             lists[one["entity_key"]].append(one)
         return lists
-
-    def _links(
-        self, kind: Kind, target: Kind, relations: Sequence[str], keys: Sequence[uuid.UUID]
-    ) -> sa.Select[Any, Any]:
-        r = reference.c
-        return (
-            sa.select(r.target_key, r.source_key)
-            .distinct()
-            .where(
-                among(r.target_key, keys),
-                r.target_kind == target.root.name,
-                r.source_kind == kind.root.name,
-                r.relation.in_(relations),
-                leads(),
-            )
-        )
 
     # ---- writing --------------------------------------------------------------------------------
 
@@ -452,39 +397,7 @@ class Store:
             raise error.seen_by(lambda name: self.access.may(KINDS[name], "read")) from None
 
 
-# ---- parts of statements ------------------------------------------------------------------------
-
-
-@functools.cache
-def _by_key(kind: Kind) -> sa.Select[Any]:
-    """Made once for each kind: the statement that most requests are answered with."""
-    keys = sa.bindparam("keys", type_=sa.ARRAY(sa.Uuid))
-    return sa.select(*row_columns(kind)).where(table(kind).c.key == sa.any_(keys), of_kind(kind))
-
-
-def _full_order(page: Page) -> tuple[tuple[Order | None, bool], ...]:
-    """The sort keys that were asked for, and the id, which makes the order total."""
-    return (*((order, order.descending) for order in page.order), (None, False))
-
-
-def _sort_columns(
-    kind: Kind, orders: Sequence[tuple[Order | None, bool]]
-) -> list[tuple[sa.ColumnElement[Any], bool]]:
-    return [
-        (table(kind).c.id if order is None else sort_key(order, kind), descending)
-        for order, descending in orders
-    ]
-
-
-def _bounds(
-    columns: Sequence[tuple[sa.ColumnElement[Any], bool]], page: Page
-) -> list[sa.ColumnElement[bool]]:
-    bounds = []
-    if page.after is not None:
-        bounds.append(beyond(columns, page.after))
-    if page.before is not None:
-        bounds.append(beyond([(column, not descending) for column, descending in columns], page.before))
-    return bounds
+# ---- problems of several documents --------------------------------------------------------------
 
 
 @contextmanager
@@ -514,13 +427,15 @@ class _database_errors:
             return
         if isinstance(error, PoolTimeout):
             raise Unavailable("All database connections are busy; try again.") from error
-        if isinstance(error, DBAPIError):
-            state = str(getattr(error.orig, "sqlstate", None) or "")
+        if isinstance(error, (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+            lost = isinstance(error, DBAPIError) and error.connection_invalidated
+            driver = error.orig if isinstance(error, DBAPIError) else error
+            state = str(getattr(driver, "sqlstate", None) or "")
             if state in ("40001", "40P01"):
                 raise _LostRace from error
             if state == "57014":
                 raise Unavailable("The database took too long; narrow the request or try again.") from error
-            if state.startswith(("08", "53", "57P")) or error.connection_invalidated:
+            if state.startswith(("08", "53", "57P")) or lost:
                 raise Unavailable("The database is not reachable; try again.") from error
             if state.startswith("22") or (not state and not isinstance(error, IntegrityError)):
                 raise BadRequest("A value does not fit the attribute it is meant for.") from error

@@ -92,6 +92,14 @@ class Client:
         self.statements: list[str] = []
         engine = self.app.state.engine.sync_engine
         sa_event.listen(engine, "before_cursor_execute", lambda *args: self.statements.append(args[2]))
+
+        def note(record: Any) -> None:
+            # Besides, the driver learns what types there are, and whether a connection still lives.
+            if record.query.startswith("SELECT "):
+                self.statements.append(record.query)
+
+        # Reads go past SQLAlchemy, to the driver.
+        sa_event.listen(engine, "connect", lambda made, _: made.driver_connection.add_query_logger(note))
         transport = httpx.ASGITransport(self.app)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
 

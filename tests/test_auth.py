@@ -578,14 +578,18 @@ def test_every_way_back_and_the_history_need_their_scope(guarded: Client, kind: 
 def test_all_that_a_store_reads_and_writes_passes_the_gate() -> None:
     """Nothing but the gate has the engine."""
     tree = ast.parse(Path(store.__file__).read_text(encoding="utf-8"))
-    users = {
-        function.name
-        for function in ast.walk(tree)
-        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
-        for inner in ast.walk(function)
-        if isinstance(inner, ast.Attribute) and inner.attr == "_engine"
-    }
-    assert users == {"__init__", "_reading", "writing"}
+
+    def users(name: str) -> set[str]:
+        return {
+            function.name
+            for function in ast.walk(tree)
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+            for inner in ast.walk(function)
+            if isinstance(inner, ast.Attribute) and inner.attr == name
+        }
+
+    assert users("_engine") == {"__init__", "connected", "writing"}
+    assert users("connected") == {"fetch", "holding"}
 
 
 # ---- what one may not read beside what one may ------------------------------------------------------------

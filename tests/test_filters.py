@@ -17,7 +17,7 @@ from models.declare import KINDS, Attribute, Json, Kind, attributes, case_of, fa
 from resolvers.errors import BadRequest
 from resolvers.filters import All, AnyOf, Compare, Condition, Inside, Not, expression, number, regex
 from resolvers.query import NotSupported, from_json_path, from_query
-from resolvers.store import Page
+from resolvers.statements import Page
 from tests.conftest import Client
 from tests.samples import complete, every_kind
 

@@ -351,18 +351,15 @@ def test_the_index_lists_every_home(shared: Client) -> None:
 
 
 def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
-    import sqlalchemy as sa
-
-    from models.declare import KINDS
     from resolvers.errors import Unavailable
 
     hurried = Client(database_url, statement_timeout=0.2)
     store = hurried.store
 
     async def slow() -> None:
-        async with store._reading([KINDS["Service"]]) as connection:
-            assert await connection.scalar(sa.text("show statement_timeout")) == "200ms"
-            await connection.execute(sa.text("select pg_sleep(20)"))
+        async with store.connected() as connection:
+            assert await connection.fetchval("show statement_timeout") == "200ms"
+            await connection.fetch("select pg_sleep(20)")
 
     try:
         with pytest.raises(Unavailable, match="took too long"):

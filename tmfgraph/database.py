@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -74,6 +73,7 @@ def check_idle_connections(pooled: AsyncEngine) -> None:
     """
     engine = pooled.sync_engine
 
+    @sa_event.listens_for(engine, "connect")
     @sa_event.listens_for(engine, "checkin")
     def returned(connection: Any, record: Any) -> None:
         record.info["used"] = time.monotonic()
@@ -86,12 +86,6 @@ def check_idle_connections(pooled: AsyncEngine) -> None:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
             raise DisconnectionError("The connection was lost while it lay idle.") from error
-
-
-@functools.lru_cache(maxsize=8)
-def reading(pooled: AsyncEngine) -> AsyncEngine:
-    """The same engine for single reads, which need no transaction of their own around them."""
-    return pooled.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def run(dsn: str, work: Callable[[sa.Connection], T]) -> T:

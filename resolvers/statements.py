@@ -1,0 +1,284 @@
+"""The statements that read entities: SQL made by SQLAlchemy, and run by the driver itself.
+
+Each function gives a statement that reads named columns of a kind's table, with what the answer needs
+besides: which parent a row belongs to, by what it is sorted. SQLAlchemy writes the text, in which every
+value is a parameter; asyncpg then runs it without the rows being turned into anything else first.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg
+
+from models.codec import relations
+from models.declare import Kind
+from models.tables import event, key_of, reference, table
+from resolvers.filters import EVERYTHING, Condition, Order, beyond, expression, sort_key
+from resolvers.rows import leads, of_kind
+
+_DIALECT: Any = _asyncpg()
+STATEMENTS_KEPT = 2000
+"""How many statements with their values are kept made: those of the same filters and pages come again."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL as asyncpg takes it: `$1` in the text is the first of the arguments."""
+
+    text: str
+    arguments: tuple[Any, ...] = ()
+    keys_at: int | None = None
+    """Which of the arguments is the array of keys, where it takes one."""
+
+    def of(self, keys: Sequence[Any]) -> "Statement":
+        """The same for these keys."""
+        at = self.keys_at
+        assert at is not None
+        return Statement(self.text, (*self.arguments[:at], list(keys), *self.arguments[at + 1 :]), at)
+
+
+def compiled(select: Any) -> Statement:
+    made: Any = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    processors = made._bind_processors
+    values = made.params
+    names: list[str] = list(made.positiontup or ())
+    arguments = (processors[name](values[name]) if name in processors else values[name] for name in names)
+    return Statement(str(made), tuple(arguments), names.index("keys") if "keys" in names else None)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list to read, and in which order."""
+
+    condition: Condition = EVERYTHING
+    order: tuple[Order, ...] = ()
+    limit: int | None = 100
+    offset: int = 0
+    after: tuple[Any, ...] | None = None
+    before: tuple[Any, ...] | None = None
+    backwards: bool = False
+    """Take from the end: the last rows before `before`. The statement then gives them last row first."""
+
+    @property
+    def sorts(self) -> int:
+        """How many sort keys a row has: those that were asked for, and the id."""
+        return len(self.order) + 1
+
+
+ROW = ("kind", "key", "id", "revision", "modified", "document")
+"""The columns of a whole entity, in the order of `rows.Row`."""
+
+
+def selected(kind: Kind, columns: Sequence[str]) -> list[sa.ColumnElement[Any]]:
+    """These columns of a kind's table; `kind` is the name of the kind, also where the table has but one."""
+    t = table(kind)
+    own = sa.literal_column(f"'{kind.name}'::text").label("kind")
+    return [own if name == "kind" and not kind.root.special else t.c[name] for name in columns]
+
+
+# ---- by key -------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def by_key(kind: Kind, columns: tuple[str, ...]) -> Statement:
+    """The entities that hold one of the keys."""
+    held = table(kind).c.key == sa.any_(_keys())
+    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+
+
+def anywhere(kinds: Sequence[Kind], id: str) -> Statement:
+    """Whole entities with this id, of these kinds."""
+    parts = [sa.select(*selected(kind, ROW)).where(table(kind).c.key == key_of(kind, id)) for kind in kinds]
+    return compiled(sa.union_all(*parts))
+
+
+# ---- lists --------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def search(kinds: tuple[Kind, ...], columns: tuple[str, ...], page: Page, sorts: bool = True) -> Statement:
+    """A part of the list of all entities of these kinds; with `sorts`, the sort keys follow the columns."""
+    order = _full_order(page)
+    parts = []
+    for kind in kinds:
+        keys = _sort_columns(kind, order)
+        parts.append(
+            sa.select(*selected(kind, columns), *_labelled(keys)).where(
+                expression(page.condition, kind), of_kind(kind), *_bounds(keys, page)
+            )
+        )
+    whole = (parts[0] if len(parts) == 1 else sa.union_all(*parts)).subquery()
+    turned = page.backwards
+    found = [(whole.c[f"sort{n}"], descending != turned) for n, (_, descending) in enumerate(order)]
+    shown = list(whole.c)[: len(columns) + (len(order) if sorts else 0)]
+    statement = (
+        sa.select(*shown)
+        .order_by(*(c.desc() if descending else c.asc() for c, descending in found))
+        .limit(page.limit)
+        .offset(page.offset or None)
+    )
+    return compiled(statement)
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def count(kinds: tuple[Kind, ...], condition: Condition) -> Statement:
+    """How many entities of these kinds meet the condition."""
+    total: Any = sa.literal_column("0")
+    for kind in kinds:
+        found = sa.select(sa.func.count()).select_from(table(kind))
+        total = total + found.where(expression(condition, kind), of_kind(kind)).scalar_subquery()
+    return compiled(sa.select(total))
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def count_up_to(kinds: tuple[Kind, ...], condition: Condition, limit: int) -> Statement:
+    """For each of these kinds, how many of it meet the condition, at most one more than the limit."""
+    parts = []
+    for kind in kinds:
+        found = sa.select(sa.literal_column("1")).select_from(table(kind))
+        some = found.where(expression(condition, kind), of_kind(kind)).limit(limit + 1).subquery()
+        parts.append(sa.select(sa.func.count()).select_from(some).scalar_subquery())
+    return compiled(sa.select(*parts))
+
+
+# ---- the ways back ------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def pointing_at(
+    kind: Kind,
+    target: Kind,
+    relations: tuple[str, ...],
+    columns: tuple[str, ...],
+    page: Page,
+    sorts: bool = True,
+    at_most: int | None = None,
+) -> Statement:
+    """For each target key, a part of the list of `kind` entities that refer to it.
+
+    The rows come in the order of the keys, and have before their columns the place of theirs among them,
+    counted from 1. No more than `at_most` rows in all.
+    """
+    parents = _given_keys()
+    child = _referrers(kind, target, relations, columns, page, parents.c.key)
+    shown = list(child.c)[: len(columns) + (page.sorts if sorts else 0)]
+    statement = sa.select(parents.c.n, *shown).select_from(parents.join(child, sa.true())).limit(at_most)
+    return compiled(statement)
+
+
+def _keys() -> sa.BindParameter[Any]:
+    return sa.bindparam("keys", (), type_=sa.ARRAY(sa.Uuid))
+
+
+def _given_keys() -> sa.TableValuedAlias:
+    key = sa.column("key", sa.Uuid)
+    return sa.func.unnest(_keys()).table_valued(key, with_ordinality="n", name="parent").render_derived()
+
+
+def _referrers(
+    kind: Kind,
+    target: Kind,
+    relations: tuple[str, ...],
+    columns: Sequence[str],
+    page: Page,
+    key: Any,
+) -> sa.Lateral:
+    """The page of `kind` entities that refer to the one with this key, for each row of what holds the key."""
+    keys = _sort_columns(kind, _full_order(page))
+    t = table(kind)
+    holder = key.table
+    links = _links(kind, target, relations, key).correlate(holder).subquery()
+    turned = [c.desc() if descending != page.backwards else c.asc() for c, descending in keys]
+    return (
+        sa.select(*selected(kind, columns), *_labelled(keys))
+        .select_from(links.join(t, t.c.key == links.c.source_key))
+        .where(expression(page.condition, kind), *_bounds(keys, page))
+        .order_by(*turned)
+        .limit(page.limit)
+        .correlate(holder)
+        .lateral()
+    )
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def count_pointing_at(
+    kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition
+) -> Statement:
+    """For each target key, how many `kind` entities refer to it: place of the key, and number."""
+    t, parents = table(kind), _given_keys()
+    links = _links(kind, target, relations, parents.c.key).correlate(parents).subquery()
+    number = (
+        sa.select(sa.func.count())
+        .select_from(links.join(t, t.c.key == links.c.source_key))
+        .where(expression(condition, kind))
+        .correlate(parents)
+        .scalar_subquery()
+    )
+    return compiled(sa.select(parents.c.n, number))
+
+
+def _links(
+    kind: Kind, target: Kind, among_relations: tuple[str, ...], key: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """The keys of the `kind` entities that refer to a target by one of these relations."""
+    r = reference.c
+    statement = (
+        sa.select(r.source_key)
+        .distinct()
+        .where(
+            r.target_key == key,
+            r.target_kind == target.root.name,
+            r.source_kind == kind.root.name,
+            r.relation == sa.any_(sa.literal(list(among_relations), sa.ARRAY(sa.Text))),
+        )
+    )
+    unnamed = any(len(one.link.targets(None)) > 1 for one in relations(kind) if one.path in among_relations)
+    return statement.where(leads()) if unnamed else statement
+
+
+# ---- what happened ------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def history(kind: Kind) -> Statement:
+    """What happened to the entities with these keys, oldest first for each."""
+    return compiled(
+        sa.select(event)
+        .where(event.c.entity_key == sa.any_(_keys()), event.c.entity_kind == kind.root.name)
+        .order_by(event.c.entity_key, event.c.revision)
+    )
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+def _full_order(page: Page) -> tuple[tuple[Order | None, bool], ...]:
+    """The sort keys that were asked for, and the id, which makes the order total."""
+    return (*((order, order.descending) for order in page.order), (None, False))
+
+
+def _sort_columns(
+    kind: Kind, orders: Sequence[tuple[Order | None, bool]]
+) -> list[tuple[sa.ColumnElement[Any], bool]]:
+    return [
+        (table(kind).c.id if order is None else sort_key(order, kind), descending)
+        for order, descending in orders
+    ]
+
+
+def _labelled(keys: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> list[sa.ColumnElement[Any]]:
+    return [column.label(f"sort{n}") for n, (column, _) in enumerate(keys)]
+
+
+def _bounds(
+    columns: Sequence[tuple[sa.ColumnElement[Any], bool]], page: Page
+) -> list[sa.ColumnElement[bool]]:
+    bounds = []
+    if page.after is not None:
+        bounds.append(beyond(columns, page.after))
+    if page.before is not None:
+        bounds.append(beyond([(column, not descending) for column, descending in columns], page.before))
+    return bounds
