@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from graphql import ExecutionResult
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
@@ -26,14 +26,14 @@ from models.declare import ABSTRACTS, KINDS
 from models.door import BadJson, decode
 from resolvers import pages
 from resolvers.auth import Authenticator
-from resolvers.errors import BadRequest, CallerError, HttpError, Unavailable
+from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
 from resolvers.graph import Context
 from resolvers.rest import Rest, error_response, read_body
 from resolvers.store import Store
 from resolvers.tasks import EFFECTS
 from resolvers.worker import Worker
 from schema import openapi
-from schema.graphql import public_errors, schema
+from schema.graphql import executor, public_errors, schema
 from tmfgraph import database
 from tmfgraph.migrate import at_head
 from tmfgraph.settings import Settings
@@ -56,7 +56,13 @@ def build(settings: Settings) -> Starlette:
 
     def store(request: Request) -> Store:
         access = request.state.access  # from the Guard; there is none on a route that is open
-        return Store(engine, access=access, strict_references=settings.strict_references, effects=EFFECTS)
+        return Store(
+            engine,
+            access=access,
+            strict_references=settings.strict_references,
+            effects=EFFECTS,
+            rows_at_most=settings.rows_at_most,
+        )
 
     base_url = settings.url
     rest = Rest(store, base_url, partial=settings.partial_content)
@@ -70,7 +76,12 @@ def build(settings: Settings) -> Starlette:
     async def graphql(request: Request) -> Response:
         if _asks_for_graphiql(request):
             return HTMLResponse(pages.graphiql(authenticator.is_on), headers=pages.HEADERS)
-        return await _graphql(request, Context(store(request), base_url, settings.subgraph))
+        context = Context(store(request), base_url, settings.subgraph)
+        try:
+            async with asyncio.timeout(settings.request_timeout):
+                return await _graphql(request, context, settings.show_executor)
+        except TimeoutError:
+            return _failed(Unavailable("The operation took too long; ask for less at a time."))
 
     async def index(request: Request) -> Response:
         nodes = [*KINDS.values(), *ABSTRACTS.values()]
@@ -288,7 +299,7 @@ async def _error(request: Request, error: Exception) -> Response:
 # ---- GraphQL over HTTP ----------------------------------------------------------------------------
 
 
-async def _graphql(request: Request, context: Context) -> Response:
+async def _graphql(request: Request, context: Context, show_executor: bool) -> Response:
     """One operation."""
     if request.method == "GET" and "query" not in request.query_params:
         raise BadRequest(
@@ -296,7 +307,14 @@ async def _graphql(request: Request, context: Context) -> Response:
         )
     query, variables, name = await _operation(request)
     allowed = {"query"} if request.method == "GET" else {"query", "mutation"}
-    media = GRAPHQL_RESPONSE if GRAPHQL_RESPONSE in request.headers.get("accept", "") else "application/json"
+    media = _media(request)
+    try:
+        data, made_by = await executor().data(query, variables, name, context)
+    except (TooMuch, Unavailable) as error:
+        return _failed(error, media)
+    shown = {"extensions": {"executor": made_by}} if show_executor else {}
+    if data is not None:
+        return Response(_encode({"data": data, **shown}), media_type=media)
     result = await execute(query, variables, name, context, allowed)
     body: dict[str, Any] = {}
     if result.errors:
@@ -305,11 +323,25 @@ async def _graphql(request: Request, context: Context) -> Response:
     ran = result.data is not None or any(error.path for error in result.errors or ())
     if ran or not result.errors:
         body["data"] = result.data
+    body |= shown
     unavailable = any(isinstance(e.original_error, Unavailable) for e in result.errors or ())
     nothing = not any(value is not None for value in (result.data or {}).values())
     status = 503 if unavailable and nothing else 200 if ran or not result.errors else 400
     headers = {"Retry-After": "1"} if status == 503 else None
     return Response(_encode(body), status, headers, media)
+
+
+def _media(request: Request) -> str:
+    return GRAPHQL_RESPONSE if GRAPHQL_RESPONSE in request.headers.get("accept", "") else "application/json"
+
+
+def _failed(error: CallerError, media: str = "application/json") -> Response:
+    """The answer to a query that cannot be answered at all."""
+    extensions = {"code": error.code, **error.details()}
+    body = {"errors": [{"message": str(error), "extensions": extensions}], "data": None}
+    unavailable = isinstance(error, Unavailable)
+    headers = {"Retry-After": "1"} if unavailable else None
+    return Response(_encode(body), 503 if unavailable else 200, headers, media)
 
 
 async def _operation(request: Request) -> tuple[str, dict[str, Any] | None, str | None]:
@@ -368,4 +400,4 @@ async def execute(
 
 
 def _encode(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(body)

@@ -1,8 +1,9 @@
 """What GraphQL fields do: attributes, references, ways back, lists and mutations, for every kind alike."""
 
 import enum
+import functools
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,6 @@ from models.declare import (
     other,
 )
 from models.door import BadJson
-from models.tables import key_of
 from resolvers.errors import BadRequest
 from resolvers.filters import (
     All,
@@ -63,47 +63,69 @@ class Context:
 # ---- attributes ---------------------------------------------------------------------------------
 
 
-def reader(attribute: Attribute) -> Resolver:
+@dataclass(frozen=True)
+class Reads:
     """Reads one attribute off a Row or a nested object."""
-    key = attribute.key
-    if attribute.many:
-        return lambda source, info: source.get(key) or []
-    return lambda source, info: source.get(key)
+
+    attribute: Attribute
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
+        found = source.get(self.attribute.key)
+        return found or [] if self.attribute.many else found
 
 
 def href(source: Row, info: GraphQLResolveInfo) -> str:
     return f"{info.context.base_url}{source.kind.homes[0].url}/{source.id}"
 
 
-def extension(cls: type[Any]) -> Resolver:
+@dataclass(frozen=True)
+class Extension:
     """The attributes of an object that its class does not declare, null where there are none."""
-    declared = {attribute.key for attribute in attributes(cls)}
 
-    def read(source: Any, info: GraphQLResolveInfo) -> Any:
-        body = source.body if isinstance(source, Row) else source
+    cls: type[Any]
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
+        return self.of(source.body if isinstance(source, Row) else source)
+
+    def of(self, body: Mapping[str, Any]) -> Any:
+        declared = self._declared
         return {key: value for key, value in body.items() if key not in declared} or None
 
-    return read
+    @functools.cached_property
+    def _declared(self) -> frozenset[str]:
+        return frozenset(attribute.key for attribute in attributes(self.cls))
 
 
 # ---- links --------------------------------------------------------------------------------------
 
 
-def target(link: Link) -> Resolver:
+@dataclass(frozen=True)
+class Target:
     """The entity that a reference points to, null where it is not held here.
 
     What other systems hold is null as well; behind a gateway it is its key, from which the gateway goes on.
     """
-    if isinstance(link.to, External):
-        return lambda source, info: (
-            {"id": id} if info.context.subgraph and (id := source.get(link.id_key)) else None
-        )
-    return lambda source, info: _held(info, *leads_to(link, source))
+
+    link: Link
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
+        if isinstance(self.link.to, External):
+            return self.external(source, info.context.subgraph)
+        return _held(info, *leads_to(self.link, source))
+
+    def external(self, source: Any, subgraph: bool) -> Any:
+        return {"id": id} if subgraph and (id := source.get(self.link.id_key)) else None
 
 
-def pointed(attribute: Attribute, points: Points) -> Resolver:
+@dataclass(frozen=True)
+class Pointed:
     """The entity that a scalar attribute names."""
-    return lambda source, info: _held(info, *points.found(source.get(attribute.key)))
+
+    attribute: Attribute
+    points: Points
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
+        return _held(info, *self.points.found(source.get(self.attribute.key)))
 
 
 def _held(info: GraphQLResolveInfo, names: Sequence[str], id: str) -> Awaitable[Row | None] | None:
@@ -123,39 +145,46 @@ class Connection:
     total: Callable[[], Awaitable[int]]
 
 
-def way_back(way: Way) -> Resolver:
+@dataclass(frozen=True)
+class WayBack:
     """The entities that refer to this one."""
 
-    def read(source: Row, info: GraphQLResolveInfo, via: Any = None, **arguments: Any) -> Any:
-        relations = (
-            tuple(sorted({v.value if isinstance(v, enum.Enum) else v for v in via})) if via else way.relations
-        )
-        page = _page(way.kind, arguments)
+    way: Way
+
+    def __call__(self, source: Row, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        way, relations, page = self.way, self.relations(arguments), page_of(self.way.kind, arguments)
         loaders: Loaders = info.context.loaders
-        found = loaders.pointing_at(way.kind, way.target, relations, _with_one_more(page)).load(source.key)
+        found = loaders.pointing_at(way.kind, way.target, relations, with_one_more(page)).load(source.key)
 
         def total() -> Awaitable[int]:
             return loaders.count_pointing_at(way.kind, way.target, relations, page.condition).load(source.key)
 
         return _connection(found, page, total)
 
-    return read
+    def relations(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """The relations that `via` names, all where it names none."""
+        via = arguments.get("via")
+        named = {one.value if isinstance(one, enum.Enum) else one for one in via or ()}
+        return tuple(sorted(named)) or self.way.relations
 
 
-def listing(node: Kind | Abstract) -> Resolver:
+@dataclass(frozen=True)
+class Listing:
     """The list of all entities of a kind, or of the kinds behind an abstract type."""
 
-    def read(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
-        kinds = [node] if isinstance(node, Kind) else node.kinds
-        page = _page(node, arguments)
-        store: Store = info.context.store
+    node: Kind | Abstract
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        page, store = page_of(self.node, arguments), info.context.store
 
         def total() -> Awaitable[int]:
-            return store.count(kinds, page.condition)
+            return store.count(self.kinds, page.condition)
 
-        return _connection(store.search(kinds, _with_one_more(page)), page, total)
+        return _connection(store.search(self.kinds, with_one_more(page)), page, total)
 
-    return read
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return (self.node,) if isinstance(self.node, Kind) else self.node.kinds
 
 
 async def _connection(
@@ -190,12 +219,12 @@ PAGE_INFO: dict[str, Resolver] = {
 }
 
 
-def _with_one_more(page: Page) -> Page:
+def with_one_more(page: Page) -> Page:
     """One row beyond the page tells whether there are more."""
     return Page(page.condition, page.order, (page.limit or 0) + 1, 0, page.after, page.before, page.backwards)
 
 
-def _page(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
+def page_of(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
     first, last = arguments.get("first"), arguments.get("last")
     for name, number in (("first", first), ("last", last)):
         if number is not None and not 0 <= number <= NODES_AT_MOST:
@@ -274,23 +303,38 @@ def _texts(attribute: Attribute, value: Any) -> Any:
 # ---- one entity ---------------------------------------------------------------------------------
 
 
-def single(node: Kind | Abstract) -> Resolver:
+@dataclass(frozen=True)
+class Single:
     """The entity with an id, null where there is none."""
-    names = (node.name,) if isinstance(node, Kind) else tuple(kind.name for kind in node.kinds)
-    return lambda source, info, id: info.context.loaders.first_held(names, id)
+
+    node: Kind | Abstract
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo, id: str) -> Any:
+        return info.context.loaders.first_held(self.names, id)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The kinds that may hold it."""
+        kinds = (self.node,) if isinstance(self.node, Kind) else self.node.kinds
+        return tuple(kind.name for kind in kinds)
 
 
 async def node(source: Any, info: GraphQLResolveInfo, id: str) -> Row | None:
     """The entity with an id, of whatever kind; `Customer:42` says which where several kinds hold it."""
+    names, id = await holding(info.context.store, id)
+    return await info.context.loaders.first_held(names, id) if names else None
+
+
+async def holding(store: Store, id: str) -> tuple[tuple[str, ...], str]:
+    """Which kind holds what `node` is asked for, and its id there; no name where none does."""
     name, colon, rest = id.partition(":")
     if colon and name in KINDS:
-        key = key_of(KINDS[name], rest)
-        return await info.context.loaders.by_key(KINDS[name]).load(key)
-    rows = await info.context.store.anywhere(id)
+        return (name,), rest
+    rows = await store.anywhere(id)
     if len(rows) > 1:
         names = " or ".join(f'"{row.kind.name}:{id}"' for row in rows)
         raise BadRequest(f"Several kinds hold the id {id}: ask for {names}.")
-    return rows[0] if rows else None
+    return tuple(row.kind.name for row in rows), id
 
 
 def entities(source: Any, info: GraphQLResolveInfo, representations: list[Any]) -> list[Any]:
@@ -302,19 +346,11 @@ def entities(source: Any, info: GraphQLResolveInfo, representations: list[Any]) 
 
 
 def _entity(loaders: Loaders, representation: Any) -> Awaitable[Row] | Exception:
-    if not isinstance(representation, dict):
-        return BadRequest("A representation is an object with __typename and id.")
-    name, id = representation.get("__typename"), representation.get("id")
-    if isinstance(id, int) and not isinstance(id, bool):
-        id = str(id)  # as GraphQL coerces an ID
-    if not isinstance(id, str):
-        return BadRequest("A representation needs an id, as text or whole number.")
-    nodes: dict[Any, Kind | Abstract] = {**ABSTRACTS, **KINDS, **_OTHERS}
-    node = nodes.get(name) if isinstance(name, str) else None
-    if node is None:
-        return BadRequest(f"There is no entity type {str(name)[:60]} here.")
-    names = (node.name,) if isinstance(node, Kind) else tuple(kind.name for kind in node.kinds)
-    held = loaders.first_held(names, id)  # asked for at once, so that all go in one batch
+    try:
+        node, id = represented(representation)
+    except BadRequest as error:
+        return error
+    held = loaders.first_held(Single(node).names, id)  # asked for at once, so that all go in one batch
 
     async def found() -> Row:
         row = await held
@@ -325,14 +361,39 @@ def _entity(loaders: Loaders, representation: Any) -> Awaitable[Row] | Exception
     return found()
 
 
+def represented(representation: Any) -> tuple[Kind | Abstract, str]:
+    """The type and the id that a representation names."""
+    if not isinstance(representation, dict):
+        raise BadRequest("A representation is an object with __typename and id.")
+    name, id = representation.get("__typename"), representation.get("id")
+    if isinstance(id, int) and not isinstance(id, bool):
+        id = str(id)  # as GraphQL coerces an ID
+    if not isinstance(id, str):
+        raise BadRequest("A representation needs an id, as text or whole number.")
+    nodes: dict[Any, Kind | Abstract] = {**ABSTRACTS, **KINDS, **_OTHERS}
+    node = nodes.get(name) if isinstance(name, str) else None
+    if node is None:
+        raise BadRequest(f"There is no entity type {str(name)[:60]} here.")
+    return node, id
+
+
 _OTHERS: dict[str, Kind] = {other(kind.name): kind for kind in KINDS.values() if kind.special}
 
 
-async def _history(source: Row, info: GraphQLResolveInfo) -> Any:
+async def history(source: Row, info: GraphQLResolveInfo) -> Any:
     return await info.context.loaders.history(source.kind).load(source.key)
 
 
-history: Resolver = _history
+@dataclass(frozen=True)
+class Item:
+    """What a mapping has under a key."""
+
+    key: str
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
+        return source[self.key]
+
+
 EVENT = {
     "id": "id",
     "type": "type",

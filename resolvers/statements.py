@@ -32,12 +32,17 @@ class Statement:
     arguments: tuple[Any, ...] = ()
     keys_at: int | None = None
     """Which of the arguments is the array of keys, where it takes one."""
+    at_most_at: int | None = None
+    """Which of the arguments is the number of rows to read at most."""
 
-    def of(self, keys: Sequence[Any]) -> "Statement":
+    def of(self, keys: Sequence[Any], at_most: int | None = None) -> "Statement":
         """The same for these keys."""
-        at = self.keys_at
-        assert at is not None
-        return Statement(self.text, (*self.arguments[:at], list(keys), *self.arguments[at + 1 :]), at)
+        arguments = list(self.arguments)
+        assert self.keys_at is not None
+        arguments[self.keys_at] = keys
+        if self.at_most_at is not None:
+            arguments[self.at_most_at] = at_most
+        return Statement(self.text, tuple(arguments))
 
 
 def compiled(select: Any) -> Statement:
@@ -46,7 +51,8 @@ def compiled(select: Any) -> Statement:
     values = made.params
     names: list[str] = list(made.positiontup or ())
     arguments = (processors[name](values[name]) if name in processors else values[name] for name in names)
-    return Statement(str(made), tuple(arguments), names.index("keys") if "keys" in names else None)
+    places = {name: place for place, name in enumerate(names)}
+    return Statement(str(made), tuple(arguments), places.get("keys"), places.get("at_most"))
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,14 @@ def selected(kind: Kind, columns: Sequence[str]) -> list[sa.ColumnElement[Any]]:
 def by_key(kind: Kind, columns: tuple[str, ...]) -> Statement:
     """The entities that hold one of the keys."""
     held = table(kind).c.key == sa.any_(_keys())
+    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def by_id(kind: Kind, columns: tuple[str, ...]) -> Statement:
+    """The entities that have one of these ids, which are its keys."""
+    ids = sa.bindparam("keys", (), type_=sa.ARRAY(sa.Text))
+    held = table(kind).c.id == sa.any_(ids)
     return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
 
 
@@ -155,7 +169,6 @@ def pointing_at(
     columns: tuple[str, ...],
     page: Page,
     sorts: bool = True,
-    at_most: int | None = None,
 ) -> Statement:
     """For each target key, a part of the list of `kind` entities that refer to it.
 
@@ -165,8 +178,8 @@ def pointing_at(
     parents = _given_keys()
     child = _referrers(kind, target, relations, columns, page, parents.c.key)
     shown = list(child.c)[: len(columns) + (page.sorts if sorts else 0)]
-    statement = sa.select(parents.c.n, *shown).select_from(parents.join(child, sa.true())).limit(at_most)
-    return compiled(statement)
+    at_most = sa.bindparam("at_most", None, type_=sa.Integer)
+    return compiled(sa.select(parents.c.n, *shown).select_from(parents.join(child, sa.true())).limit(at_most))
 
 
 def _keys() -> sa.BindParameter[Any]:

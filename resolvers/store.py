@@ -211,9 +211,9 @@ class Store:
         self, kind: Kind, target: Kind, relations: tuple[str, ...], keys: Sequence[uuid.UUID], page: Page
     ) -> dict[uuid.UUID, list[Row]]:
         """For each target key, a part of the list of `kind` entities that refer to it. One statement."""
-        statement = statements.pointing_at(kind, target, relations, ROW, page, at_most=self.rows_left)
+        statement = statements.pointing_at(kind, target, relations, ROW, page).of(keys, self.rows_left)
         lists: dict[uuid.UUID, list[Row]] = {key: [] for key in keys}
-        for one in await self.fetch([kind], statement.of(keys)):
+        for one in await self.fetch([kind], statement):
             lists[keys[one[0] - 1]].append(row(one[1:], tuple(one[len(ROW) + 1 :])))
         return {key: rows[::-1] if page.backwards else rows for key, rows in lists.items()}
 

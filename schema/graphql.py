@@ -31,6 +31,7 @@ from models.declare import (
 )
 from resolvers import graph
 from resolvers.errors import CallerError
+from resolvers.executor import Executor
 from schema.inputs import Inputs
 from schema.types import DateTime, Types, argument, field, make, ways_back
 
@@ -85,6 +86,12 @@ def schema() -> Schema:
     )
     _attach(made, types.externals)
     return made
+
+
+@functools.cache
+def executor() -> Executor:
+    """What answers queries by plans; made once per process."""
+    return Executor(schema()._schema)
 
 
 def sdl() -> str:
@@ -165,25 +172,25 @@ def _attach(made: Schema, externals: Iterable[str]) -> None:
         if special_of(cls):
             core.type_map[cls.__name__].resolve_type = _case(cls)
     for kind in KINDS.values():
-        resolvers = {a.graphql_name: graph.reader(a) for a in kind.attributes}
-        resolvers |= {"href": graph.href, "extension": graph.extension(kind.cls), "history": graph.history}
+        resolvers: dict[str, graph.Resolver] = {a.graphql_name: graph.Reads(a) for a in kind.attributes}
+        resolvers |= {"href": graph.href, "extension": graph.Extension(kind.cls), "history": graph.history}
         for attribute in kind.attributes:
             points = attribute.mark(Points)
             if points:
-                resolvers[points.field] = graph.pointed(attribute, points)
-        resolvers |= {way.name: graph.way_back(way) for way in ways_back(kind)}
+                resolvers[points.field] = graph.Pointed(attribute, points)
+        resolvers |= {way.name: graph.WayBack(way) for way in ways_back(kind)}
         _resolve(core, kind.typename, resolvers)
     for cls in VALUES:
-        resolvers = {a.graphql_name: graph.reader(a) for a in attributes(cls)}
-        resolvers["extension"] = graph.extension(cls)
+        resolvers: dict[str, graph.Resolver] = {a.graphql_name: graph.Reads(a) for a in attributes(cls)}
+        resolvers["extension"] = graph.Extension(cls)
         link = link_of(cls)
         if link is not None:
-            resolvers["target"] = graph.target(link)
+            resolvers["target"] = graph.Target(link)
         name = other(cls.__name__) if special_of(cls) else cls.__name__
         if name in core.type_map:
             _resolve(core, name, resolvers)
     for external in externals:
-        _resolve(core, external, {"id": _item("id")})
+        _resolve(core, external, {"id": graph.Item("id")})
     _resolve(core, "_Service", {"sdl": lambda source, info: _sdl(made)})
     _describe(core)
     queries: dict[str, Any] = {
@@ -192,7 +199,7 @@ def _attach(made: Schema, externals: Iterable[str]) -> None:
         "_entities": graph.entities,
     }
     for node in (*KINDS.values(), *ABSTRACTS.values()):
-        queries |= {node.singular: graph.single(node), node.plural: graph.listing(node)}
+        queries |= {node.singular: graph.Single(node), node.plural: graph.Listing(node)}
         _resolve(core, f"{node.name}Connection", graph.CONNECTION)
         _resolve(core, f"{node.name}Edge", graph.EDGE)
     _resolve(core, "Query", queries)
@@ -205,7 +212,7 @@ def _attach(made: Schema, externals: Iterable[str]) -> None:
         }
     _resolve(core, "Mutation", mutations)
     _resolve(core, "PageInfo", graph.PAGE_INFO)
-    _resolve(core, "Event", {name: _item(key) for name, key in graph.EVENT.items()})
+    _resolve(core, "Event", {name: graph.Item(key) for name, key in graph.EVENT.items()})
 
 
 def _case(cls: type[Any]) -> Any:
@@ -230,10 +237,6 @@ def _describe(core: Any) -> None:
     query["_entities"].args["representations"].description = "Objects with __typename and id."
     service.description = "A subgraph, as a federation gateway sees it."
     service.fields["sdl"].description = "The schema in GraphQL's schema definition language."
-
-
-def _item(key: str) -> Any:
-    return lambda source, info: source[key]
 
 
 def _resolve(core: Any, type_name: str, resolvers: dict[str, Any]) -> None:

@@ -163,6 +163,15 @@ class Settings:
     statement_timeout: float = setting(
         5.0, seconds(0.1, 3600), "SECONDS", "the longest a database statement of a request may run"
     )
+    request_timeout: float = setting(
+        30.0, seconds(0.1, 3600), "SECONDS", "the longest a GraphQL operation may take as a whole"
+    )
+    rows_at_most: int = setting(
+        100_000, whole(100, 10_000_000), "N", "how many rows one request may read from the database"
+    )
+    show_executor: bool = setting(
+        False, yes_or_no, "", "say in the extensions of a GraphQL answer which executor made it, and why"
+    )
     demo: bool = setting(True, yes_or_no, "", "fill an empty embedded database with demo data")
     strict_references: bool = setting(
         False, yes_or_no, "", "refuse a reference to an entity that is not held here"

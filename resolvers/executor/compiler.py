@@ -1,0 +1,494 @@
+"""Makes a plan of a query: once for each document, for as long as the plan is kept.
+
+Which fields an object of a type has is told by graphql-core, so fragments, aliases, `@skip` and `@include`
+mean here what they mean there. What a field does is told by its resolver in the schema (`resolvers.graph`).
+"""
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    visit,
+)
+from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
+
+from models.declare import (
+    KINDS,
+    Abstract,
+    Attribute,
+    External,
+    Kind,
+    Link,
+    Points,
+    case_of,
+    other,
+    special_of,
+)
+from resolvers import graph
+from resolvers.executor.plan import (
+    PAGE_INFO,
+    Anywhere,
+    Arguments,
+    Behind,
+    Build,
+    Columns,
+    Connection,
+    Entities,
+    GiveUp,
+    History,
+    Level,
+    Listing,
+    Nodes,
+    Part,
+    Plan,
+    Root,
+    Single,
+    ToOne,
+    WayBack,
+)
+from resolvers.executor.source import Source
+from resolvers.filters import cursor
+from resolvers.loaders import leads_to
+
+Details = list[Any]
+"""The places in a document that ask for one field of an object, as graphql-core collects them."""
+
+
+class NotCovered(Exception):
+    """A query that only graphql-core can answer, and why."""
+
+
+class Compiler:
+    """Compiles one operation of a valid document."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: Any,
+    ) -> None:
+        self._schema = schema
+        self._operation = operation
+        self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
+        self._variables = variables
+        self._links = 0
+
+    def plan(self) -> Plan:
+        query = self._schema.query_type
+        assert query is not None
+        collected = collect_fields(
+            self._schema, self._fragments, self._variables, query, self._operation
+        ).grouped_field_set
+        roots = {key: self._root(query, details) for key, details in collected.items()}
+        return Plan(roots, self._links)
+
+    # ---- the root -------------------------------------------------------------------------------
+
+    def _root(self, query: GraphQLObjectType, details: Details) -> Root:
+        name = details[0].node.name.value
+        if name == "__typename":
+            return _constant(query.name)
+        field = query.fields.get(name)
+        resolver: Any = field.resolve if field else None
+        if isinstance(resolver, graph.Listing):
+            connection = self._connection(resolver.node, details)
+            return Listing(resolver, _arguments(field, details), connection)
+        if isinstance(resolver, graph.Single):
+            link = self._to_one("", resolver.names, details)
+            return Single(resolver.names, _arguments(field, details), link)
+        if resolver is graph.node:
+            every = [kind.name for kind in KINDS.values()]
+            return Anywhere(_arguments(field, details), self._to_one("", every, details))
+        if resolver is graph.entities:
+            every = [kind.name for kind in KINDS.values()]
+            return Entities(_arguments(field, details), self._to_one("", every, details))
+        raise NotCovered(f"Query.{name}")
+
+    # ---- entities -------------------------------------------------------------------------------
+
+    def _level(self, kind: Kind, details: Details, columns: Columns) -> Level:
+        level = Level(kind, columns)
+        links: dict[Any, Any] = {}
+        for one in (kind, *kind.special):
+            type_ = self._schema.type_map[one.typename]
+            assert isinstance(type_, GraphQLObjectType)
+            level.builds[one.name] = _Entity(self, level, one, links).build(self.fields(type_, details))
+        level.links = list(links.values())
+        return level
+
+    def fields(self, type_: GraphQLObjectType, details: Details) -> dict[str, Details]:
+        """What is asked of an object of this type, by the key in the answer."""
+        collected = collect_subfields(
+            self._schema, self._fragments, self._variables, self._operation, type_, details
+        )
+        return collected.grouped_field_set
+
+    def object_type(self, name: str) -> GraphQLObjectType:
+        found = self._schema.type_map[name]
+        assert isinstance(found, GraphQLObjectType)
+        return found
+
+    def names_of(self, cls: type[enum.StrEnum]) -> "_Names":
+        """The GraphQL names of an enumeration's values."""
+        found: Any = self._schema.type_map[cls.__name__]
+        return _Names({value.value: name for name, value in found.values.items()})
+
+    def number(self) -> int:
+        self._links += 1
+        return self._links - 1
+
+    def _to_one(self, key: str, names: Iterable[str], details: Details) -> ToOne:
+        link = ToOne(self.number(), key)
+        for name in names:
+            columns = Columns()
+            columns.index("id")
+            link.levels[name] = self._level(KINDS[name], details, columns)
+        return link
+
+    def to_one(self, key: str, link: Link, details: Details) -> ToOne:
+        return self._to_one(key, link.kinds, details)
+
+    def way_back(self, key: str, resolver: graph.WayBack, field: Any, details: Details) -> WayBack:
+        connection = self._connection(resolver.way.kind, details, offset=1)
+        return WayBack(self.number(), key, resolver, _arguments(field, details), connection)
+
+    # ---- lists ----------------------------------------------------------------------------------
+
+    def _connection(self, node: Kind | Abstract, details: Details, offset: int = 0) -> Connection:
+        made = Connection(node, Columns(offset))
+        found = self.fields(self.object_type(f"{node.name}Connection"), details)
+        made.fields = [(key, self._of_connection(made, asked)) for key, asked in found.items()]
+        if not made.columns.names:
+            made.columns.index("id")
+        [(key, first), *rest] = found.items()
+        made.plain = key if not rest and first[0].node.name.value == "nodes" else None
+        return made
+
+    def _of_connection(self, made: Connection, asked: Details) -> Callable[[Part], Any]:
+        name = asked[0].node.name.value
+        match name:
+            case "__typename":
+                return _constantly(f"{made.node.name}Connection")
+            case "totalCount":
+                made.counts = True
+                return lambda part: part.total
+        made.reads = True
+        if name == "nodes":
+            number = self._nodes(made, asked)
+            return lambda part: part.made[number]
+        if name == "pageInfo":
+            found = self.fields(self.object_type("PageInfo"), asked)
+            return _object_of({key: self._of_page(made, one) for key, one in found.items()})
+        found = self.fields(self.object_type(f"{made.node.name}Edge"), asked)
+        edge = {key: self._of_edge(made, one) for key, one in found.items()}
+
+        def edges(part: Part) -> Any:
+            numbers = range(part.count)
+            return [{key: make(part, number) for key, make in edge.items()} for number in numbers]
+
+        return edges
+
+    def _of_page(self, made: Connection, asked: Details) -> Callable[[Part], Any]:
+        name = asked[0].node.name.value
+        if name == "__typename":
+            return _constantly("PageInfo")
+        if name in ("startCursor", "endCursor"):
+            made.cursors = True
+        return PAGE_INFO[name]
+
+    def _of_edge(self, made: Connection, asked: Details) -> Callable[[Part, int], Any]:
+        name = asked[0].node.name.value
+        if name == "__typename":
+            typename = f"{made.node.name}Edge"
+            return lambda part, place: typename
+        if name == "cursor":
+            made.cursors = True
+            return lambda part, place: cursor(part.places[place])
+        number = self._nodes(made, asked)
+        return lambda part, place: part.made[number][place]
+
+    def _nodes(self, made: Connection, asked: Details) -> int:
+        """The number of a selection of nodes in a connection."""
+        nodes: Nodes
+        if isinstance(made.node, Kind):
+            nodes = self._level(made.node, asked, made.columns)
+        else:
+            made.columns.index("kind")
+            made.columns.index("id")
+            levels = self._to_one("", [kind.name for kind in made.node.kinds], asked).levels
+            nodes = Behind(made.columns, levels)
+        made.selections.append(nodes)
+        return len(made.selections) - 1
+
+
+def _arguments(field: Any, details: Details) -> Arguments:
+    node = details[0].node
+    return Arguments(field, node, not any(_names_variable(one) for one in node.arguments or ()))
+
+
+def _names_variable(node: Any) -> bool:
+    found = []
+
+    class Variables(Visitor):
+        def enter_variable(self, node: VariableNode, *_: Any) -> None:
+            found.append(node)
+
+    visit(node, Variables())
+    return bool(found)
+
+
+class _Names(dict[Any, Any]):
+    """Names of an enumeration's values. What a lenient load kept has none: an error of that field."""
+
+    def __missing__(self, value: Any) -> Any:
+        raise GiveUp
+
+
+def _solid(found: Any) -> Any:
+    """A list of plain values. Null among them is an error of the field."""
+    if found and None in found:
+        raise GiveUp
+    return found or []
+
+
+def _constant(value: Any) -> Root:
+    async def constant(run: Any) -> Any:
+        return value
+
+    return constant
+
+
+def _constantly(value: Any) -> Callable[[Part], Any]:
+    return lambda part: value
+
+
+def _object_of(fields: Mapping[str, Callable[[Part], Any]]) -> Callable[[Part], Any]:
+    return lambda part: {key: make(part) for key, make in fields.items()}
+
+
+# ---- objects ------------------------------------------------------------------------------------
+#
+# Each kind of object gets a function of its own, made as source text. For a service order it may be:
+#
+#     def build(r, P, run):
+#         d = decode(r[3])
+#         out = {"id": r[1], "state": n0[r[2]], "note": [f0(o, P, run) for o in d.k0 or ()], "services": None}
+#         P[4].append((r[0], out))
+#         return out
+
+
+class _Object:
+    """Writes the function that makes objects of one type."""
+
+    def __init__(self, compiler: Compiler, links: dict[Any, Any]) -> None:
+        self._compiler = compiler
+        self._links = links
+        """Of the level, by the places in the document that ask for them: types that share those share it."""
+        self._source = Source()
+
+    def value(self, attribute: Attribute, read: str, details: Details) -> str:
+        """An expression for what an attribute gives; `read` is one for what is stored."""
+        if attribute.is_value:
+            build = self._source.name(self._nested(attribute.type, details))
+            one = f"{build}({{}}, P, run)"
+        else:
+            one = self._scalar(attribute)
+        if attribute.many:
+            if one == "{}":
+                return f"{self._source.name(_solid)}({read})"
+            return f"[{one.format('x')} for x in {read} or ()]"
+        if one == "{}":
+            return read
+        if isinstance(attribute.type, type) and issubclass(attribute.type, enum.StrEnum):
+            return one.format(read)
+        x = self._source.fresh()
+        return f"(None if ({x} := {read}) is None else {one.format(x)})"
+
+    def _scalar(self, attribute: Attribute) -> str:
+        if attribute.type is float:
+            return "float({})"
+        if isinstance(attribute.type, type) and issubclass(attribute.type, enum.StrEnum):
+            names = self._compiler.names_of(attribute.type)
+            return f"{self._source.name(names if attribute.many else _Names(names | {None: None}))}[{{}}]"
+        return "{}"
+
+    def _nested(self, cls: type[Any], details: Details) -> Build:
+        """The function for values of a class: for each of its special cases one, where it has some."""
+        compiler, links = self._compiler, self._links
+        if not special_of(cls):
+            found = compiler.fields(compiler.object_type(cls.__name__), details)
+            return _Value(compiler, links, cls, cls.__name__).build(found)
+        cases: dict[Any, Build] = {}
+        for case in (cls, *special_of(cls).values()):
+            typename = other(cls.__name__) if case is cls else case.__name__
+            found = compiler.fields(compiler.object_type(typename), details)
+            cases[case] = _Value(compiler, links, case, typename).build(found)
+        return lambda value, pending, run: cases[case_of(cls, value)](value, pending, run)
+
+    def link(self, key: str, what: Any, details: Details, make: Callable[[], Any]) -> int:
+        """The number of a link of the level; the same for all types that ask for it at the same places."""
+        places = (key, what, *(id(one.node) for one in details))
+        if places not in self._links:
+            self._links[places] = make()
+        return self._links[places].number
+
+
+class _Value(_Object):
+    """Objects nested in documents."""
+
+    def __init__(self, compiler: Compiler, links: dict[Any, Any], cls: type[Any], typename: str) -> None:
+        super().__init__(compiler, links)
+        self._cls = cls
+        self._typename = typename
+        self._type = compiler.object_type(typename)
+
+    def build(self, fields: Mapping[str, Details]) -> Build:
+        for key, details in fields.items():
+            self._source.put(key, self._field(key, details))
+        return self._source.function("o")
+
+    def _field(self, key: str, details: Details) -> str:
+        name = details[0].node.name.value
+        if name == "__typename":
+            return repr(self._typename)
+        field = self._type.fields[name]
+        resolver: Any = field.resolve
+        if isinstance(resolver, graph.Reads):
+            return self.value(resolver.attribute, f"o.get({resolver.attribute.key!r})", details)
+        if isinstance(resolver, graph.Extension):
+            return f"{self._source.name(resolver.of)}(o)"
+        if isinstance(resolver, graph.Target):
+            return self._target(key, resolver, field, details)
+        raise NotCovered(f"{self._typename}.{name}")
+
+    def _target(self, key: str, resolver: graph.Target, field: Any, details: Details) -> str:
+        link = resolver.link
+        if isinstance(link.to, External):
+            return self._external(resolver, field, details)
+        number = self.link(key, link, details, lambda: self._compiler.to_one(key, link, details))
+        find = self._source.name(leads_to)
+        names, id = self._source.fresh(), self._source.fresh()
+        self._source.after(f"{names}, {id} = {find}({self._source.name(link)}, o)")
+        self._source.after(f"if {names}: P[{number}].append(({names}, {id}, out))")
+        return "None"
+
+    def _external(self, resolver: graph.Target, field: Any, details: Details) -> str:
+        type_ = get_named_type(field.type)
+        assert isinstance(type_, GraphQLObjectType)
+        keys = {key: asked[0].node.name.value for key, asked in self._compiler.fields(type_, details).items()}
+
+        def external(o: Any, run: Any) -> Any:
+            found = resolver.external(o, run.subgraph)
+            return found and {
+                key: type_.name if name == "__typename" else found[name] for key, name in keys.items()
+            }
+
+        return f"{self._source.name(external)}(o, run)"
+
+
+class _Entity(_Object):
+    """Entities, made of the columns of their rows, and of their documents where that is not enough."""
+
+    def __init__(self, compiler: Compiler, level: Level, kind: Kind, links: dict[Any, Any]) -> None:
+        super().__init__(compiler, links)
+        self._level = level
+        self._kind = kind
+        self._type = compiler.object_type(kind.typename)
+        self._keys: list[str] = []
+        """The attributes that are read from the document."""
+        self._whole = False
+        """Whether all of the document is needed: what its class does not declare."""
+        if level.kind.special:
+            level.columns.index("kind")
+
+    def build(self, fields: Mapping[str, Details]) -> Build:
+        asked = (self._type.fields.get(details[0].node.name.value) for details in fields.values())
+        self._whole = any(field and isinstance(field.resolve, graph.Extension) for field in asked)
+        for key, details in fields.items():
+            self._source.put(key, self._field(key, details))
+        if self._keys or self._whole:
+            decode = self._source.name(self._decoder())
+            self._source.before(f"d = {decode}({self._column('document')})")
+        return self._source.function("r")
+
+    def _decoder(self) -> Callable[[str], Any]:
+        """Decodes no more of a document than is needed, and passes over the rest."""
+        if self._whole:
+            return msgspec.json.decode
+        fields = [(f"k{n}", Any, None) for n in range(len(self._keys))]
+        names = {f"k{n}": key for n, key in enumerate(self._keys)}
+        return msgspec.json.Decoder(msgspec.defstruct("Document", fields, rename=names)).decode
+
+    def _field(self, key: str, details: Details) -> str:
+        name = details[0].node.name.value
+        if name == "__typename":
+            return repr(self._type.name)
+        field = self._type.fields[name]
+        resolver: Any = field.resolve
+        if resolver is graph.href:
+            return f"run.base_url + {self._kind.homes[0].url + '/'!r} + {self._column('id')}"
+        if isinstance(resolver, graph.Reads):
+            return self._attribute(resolver.attribute, details)
+        if isinstance(resolver, graph.Extension):
+            return f"{self._source.name(resolver.of)}(d)"
+        if isinstance(resolver, graph.WayBack):
+            number = self.link(
+                key, resolver.way, details, lambda: self._compiler.way_back(key, resolver, field, details)
+            )
+            self._source.after(f"P[{number}].append(({self._column('key')}, out))")
+            return "None"
+        if isinstance(resolver, graph.Pointed):
+            return self._pointed(key, resolver.attribute, resolver.points, details)
+        if resolver is graph.history:
+            number = self.link(key, self._kind, details, lambda: self._history(key, details))
+            self._source.after(f"P[{number}].append(({self._column('key')}, out))")
+            return "None"
+        raise NotCovered(f"{self._type.name}.{name}")
+
+    def _attribute(self, attribute: Attribute, details: Details) -> str:
+        if attribute.key == "id" or attribute.is_scalar:
+            return self.value(attribute, self._column(attribute.name), details)
+        if attribute.key not in self._keys:
+            self._keys.append(attribute.key)
+        place = self._keys.index(attribute.key)
+        return self.value(attribute, f"d.get({attribute.key!r})" if self._whole else f"d.k{place}", details)
+
+    def _column(self, name: str) -> str:
+        return f"r[{self._level.columns.index(name)}]"
+
+    def _pointed(self, key: str, attribute: Attribute, points: Points, details: Details) -> str:
+        number = self.link(key, points, details, lambda: self._compiler.to_one(key, points.link, details))
+        names, id = self._source.fresh(), self._source.fresh()
+        find = self._source.name(points.found)
+        self._source.after(f"{names}, {id} = {find}({self._column(attribute.name)})")
+        self._source.after(f"if {names}: P[{number}].append(({names}, {id}, out))")
+        return "None"
+
+    def _history(self, key: str, details: Details) -> History:
+        fields: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
+        for inner, asked in self._compiler.fields(self._compiler.object_type("Event"), details).items():
+            name = asked[0].node.name.value
+            fields[inner] = _of_event(name)
+        return History(
+            self._compiler.number(),
+            key,
+            self._kind,
+            lambda event: {k: make(event) for k, make in fields.items()},
+        )
+
+
+def _of_event(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    if name == "__typename":
+        return lambda event: "Event"
+    column = graph.EVENT[name]
+    return lambda event: str(event[column]) if column == "id" else event[column]

@@ -1,0 +1,388 @@
+"""A compiled operation: what to read, level by level, and how the rows become the answer.
+
+See the package's docstring for the whole picture. The classes here run; `compiler.py` makes them.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphql.execution.values import get_argument_values
+
+from models.declare import Abstract, Kind
+from resolvers import graph, statements
+from resolvers.filters import cursor
+from resolvers.statements import Page, Statement
+from resolvers.store import Store
+
+
+class GiveUp(Exception):
+    """The plan met what only graphql-core answers right, such as an error in one field."""
+
+
+@dataclass
+class Run:
+    """One execution of a plan."""
+
+    store: Store
+    base_url: str
+    subgraph: bool
+    variables: Any
+    """Coerced by graphql-core."""
+    pending: list[list[Any]]
+    """For each link of the plan, which objects wait for what is at its end."""
+
+    async def follow(self, links: Sequence["Link"]) -> None:
+        """Completes the objects that wait for these links: one batch for each link."""
+        for link in links:
+            waiting = self.pending[link.number]
+            if waiting:
+                self.pending[link.number] = []
+                await link.follow(self, waiting)
+
+
+Build = Callable[[Any, list[list[Any]], Run], dict[str, Any]]
+"""Makes an object of the answer out of a row, or out of a nested object of a document. Generated."""
+
+
+@dataclass
+class Columns:
+    """Which columns of a table a statement reads, and where a record has them."""
+
+    offset: int = 0
+    """How many values come before the columns in a record."""
+    names: list[str] = field(default_factory=list)
+
+    def index(self, name: str) -> int:
+        if name not in self.names:
+            self.names.append(name)
+        return self.offset + self.names.index(name)
+
+    @functools.cached_property
+    def all(self) -> tuple[str, ...]:
+        """Final: called when the plan is complete."""
+        return tuple(self.names)
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.all)
+
+
+@dataclass
+class Level:
+    """Entities of one kind: what is read of them, and what becomes of it."""
+
+    kind: Kind
+    columns: Columns
+    builds: dict[str, Build] = field(default_factory=dict)
+    """By name of the kind that a row is of: a general kind has rows of its special ones."""
+    links: list["Link"] = field(default_factory=list)
+
+    async def objects(self, run: Run, records: Sequence[Any]) -> list[dict[str, Any]]:
+        """The objects of these records, complete with all that hangs below them."""
+        pending = run.pending
+        if len(self.builds) == 1:
+            [build] = self.builds.values()
+            made = [build(record, pending, run) for record in records]
+        else:
+            builds, kind = self.builds, self.columns.index("kind")
+            made = [builds[record[kind]](record, pending, run) for record in records]
+        if self.links:
+            await run.follow(self.links)
+        return made
+
+    async def by_id(self, run: Run, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The objects of the entities with these ids, as far as there are any. One statement."""
+        found = self.columns.index("id")
+        statement = statements.by_id(self.kind, self.columns.all).of(ids)
+        records = await run.store.fetch([self.kind], statement)
+        made = await self.objects(run, records)
+        return {record[found]: one for record, one in zip(records, made, strict=True)}
+
+
+class Nodes(Protocol):
+    """Makes the objects of a list's records."""
+
+    async def objects(self, run: Run, records: Sequence[Any]) -> list[dict[str, Any]]: ...
+
+
+@dataclass
+class Behind:
+    """The entities of an abstract type: a list's records name them, and each kind is then read by id."""
+
+    columns: Columns
+    levels: dict[str, Level]
+
+    async def objects(self, run: Run, records: Sequence[Any]) -> list[dict[str, Any]]:
+        kind, id = self.columns.index("kind"), self.columns.index("id")
+        wanted: dict[str, list[str]] = {}
+        for record in records:
+            wanted.setdefault(record[kind], []).append(record[id])
+        found = {name: await self.levels[name].by_id(run, ids) for name, ids in wanted.items()}
+        try:
+            return [found[record[kind]][record[id]] for record in records]
+        except KeyError:  # deleted since the list was read
+            raise GiveUp from None
+
+
+# ---- links --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Link:
+    """A field that leads on to other entities; objects wait for it under its key."""
+
+    number: int
+    key: str
+
+    async def follow(self, run: Run, waiting: list[Any]) -> None:
+        raise NotImplementedError
+
+
+Wanted = tuple[Sequence[str], str]
+"""Names of the kinds that may hold an entity, the first that does being the one, and its id."""
+
+
+@dataclass
+class ToOne(Link):
+    """A reference: each waiting object knows which kinds may hold its target, and the target's id."""
+
+    levels: dict[str, Level] = field(default_factory=dict)
+
+    async def follow(self, run: Run, waiting: list[Any]) -> None:
+        found = await self.found(run, [(names, id) for names, id, _ in waiting])
+        for (_, _, made), one in zip(waiting, found, strict=True):
+            made[self.key] = one
+
+    async def found(self, run: Run, wanted: Sequence[Wanted]) -> list[dict[str, Any] | None]:
+        """What is held of these, each asked of every kind that may hold it. One statement for each kind."""
+        ids: dict[str, dict[str, None]] = {}
+        for names, id in wanted:
+            for name in names:
+                ids.setdefault(name, {})[id] = None
+        held = {name: await self.levels[name].by_id(run, list(those)) for name, those in ids.items()}
+        return [
+            next((one for name in names if (one := held[name].get(id)) is not None), None)
+            for names, id in wanted
+        ]
+
+
+@dataclass
+class History(Link):
+    """What happened to the waiting entities."""
+
+    kind: Kind = None  # type: ignore[assignment]
+    build: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+
+    async def follow(self, run: Run, waiting: list[Any]) -> None:
+        events = await run.store.history(self.kind, list(dict.fromkeys(key for key, _ in waiting)))
+        for key, made in waiting:
+            made[self.key] = [self.build(one) for one in events[key]]
+
+
+# ---- lists --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Arguments:
+    """What a field was given: known once where no variable is among it."""
+
+    field: Any
+    node: Any
+    constant: bool
+
+    def of(self, run: Run) -> dict[str, Any]:
+        if self.constant:
+            return self._known
+        return get_argument_values(self.field, self.node, run.variables)
+
+    @functools.cached_property
+    def _known(self) -> dict[str, Any]:
+        return get_argument_values(self.field, self.node, None)
+
+
+@dataclass(slots=True)
+class Part:
+    """What one connection object is made of."""
+
+    made: list[list[dict[str, Any]]]
+    """The nodes, made once for each selection of them."""
+    places: list[tuple[Any, ...]]
+    """The sort keys of each node, where a cursor is asked for."""
+    count: int
+    page: Page
+    more: bool
+    total: int | None
+
+
+@dataclass
+class Connection:
+    """A list of one kind or abstract type, as one field asks for it."""
+
+    node: Kind | Abstract
+    columns: Columns
+    selections: list[Nodes] = field(default_factory=list)
+    """For each selection of nodes in it, what makes them."""
+    fields: list[tuple[str, Callable[[Part], Any]]] = field(default_factory=list)
+    plain: str | None = None
+    """The key of the nodes, where they are all that is asked for."""
+    reads: bool = False
+    """Whether it needs any row: `totalCount` alone does not."""
+    cursors: bool = False
+    counts: bool = False
+
+    async def parts(
+        self, run: Run, page: Page, lists: Sequence[Sequence[Any]], totals: Sequence[int | None]
+    ) -> list[dict[str, Any]]:
+        """The connection objects of these lists of records; one beyond the page shows that more follow."""
+        limit, spans, kept = page.limit or 0, [], list[Any]()
+        for records in lists:
+            some = records[:limit] if len(records) > limit else records
+            start = len(kept)
+            kept += reversed(some) if page.backwards else some
+            spans.append((start, len(kept), len(records) > limit))
+        made = [await one.objects(run, kept) for one in self.selections]
+        if self.plain:
+            key, [nodes] = self.plain, made
+            return [{key: nodes[start:end]} for start, end, _ in spans]
+        places = [tuple(record[self.columns.end :]) for record in kept] if self.cursors else []
+        return [
+            self._object(
+                Part([one[start:end] for one in made], places[start:end], end - start, page, more, total)
+            )
+            for (start, end, more), total in zip(spans, totals, strict=True)
+        ]
+
+    def _object(self, part: Part) -> dict[str, Any]:
+        return {key: make(part) for key, make in self.fields}
+
+
+PAGE_INFO: dict[str, Callable[[Part], Any]] = {
+    "hasNextPage": lambda part: part.page.before is not None if part.page.backwards else part.more,
+    "hasPreviousPage": lambda part: part.more if part.page.backwards else part.page.after is not None,
+    "startCursor": lambda part: cursor(part.places[0]) if part.places else None,
+    "endCursor": lambda part: cursor(part.places[-1]) if part.places else None,
+}
+
+
+@dataclass
+class WayBack(Link):
+    """The entities that refer to the waiting ones, which wait by their key."""
+
+    resolver: graph.WayBack = None  # type: ignore[assignment]
+    arguments: Arguments = None  # type: ignore[assignment]
+    connection: Connection = None  # type: ignore[assignment]
+
+    async def follow(self, run: Run, waiting: list[Any]) -> None:
+        given = self.arguments.of(run)
+        way, relations = self.resolver.way, self.resolver.relations(given)
+        page = graph.page_of(way.kind, given)
+        keys = list(dict.fromkeys(key for key, _ in waiting))
+        lists: list[list[Any]] = [[] for _ in keys]
+        if self.connection.reads:
+            statement = self._statement(relations, page)
+            for record in await run.store.fetch([way.kind], statement.of(keys, run.store.rows_left)):
+                lists[record[0] - 1].append(record)
+        totals: list[int | None] = [None] * len(keys)
+        if self.connection.counts:
+            counting = statements.count_pointing_at(way.kind, way.target, relations, page.condition)
+            for place, number in await run.store.fetch([way.kind], counting.of(keys)):
+                totals[place - 1] = number
+        made = dict(zip(keys, await self.connection.parts(run, page, lists, totals), strict=True))
+        for key, one in waiting:
+            one[self.key] = made[key]
+
+    def _statement(self, relations: tuple[str, ...], page: Page) -> Statement:
+        way, connection = self.resolver.way, self.connection
+        return statements.pointing_at(
+            way.kind,
+            way.target,
+            relations,
+            connection.columns.all,
+            graph.with_one_more(page),
+            connection.cursors,
+        )
+
+
+# ---- the root -----------------------------------------------------------------------------------
+
+Root = Callable[[Run], Awaitable[Any]]
+"""Gives the value of one field of the query."""
+
+
+@dataclass
+class Listing:
+    """A field that lists all entities of a kind or abstract type."""
+
+    resolver: graph.Listing
+    arguments: Arguments
+    connection: Connection
+
+    async def __call__(self, run: Run) -> Any:
+        kinds, page = self.resolver.kinds, graph.page_of(self.resolver.node, self.arguments.of(run))
+        records: Sequence[Any] = ()
+        if self.connection.reads:
+            columns, more = self.connection.columns.all, graph.with_one_more(page)
+            statement = statements.search(kinds, columns, more, self.connection.cursors)
+            records = await run.store.fetch(kinds, statement)
+        total = await run.store.count(kinds, page.condition) if self.connection.counts else None
+        return (await self.connection.parts(run, page, [records], [total]))[0]
+
+
+@dataclass
+class Single:
+    """A field that gives the entity with an id."""
+
+    names: Sequence[str]
+    arguments: Arguments
+    link: ToOne
+
+    async def __call__(self, run: Run) -> Any:
+        return (await self.link.found(run, [(self.names, self.arguments.of(run)["id"])]))[0]
+
+
+@dataclass
+class Anywhere:
+    """`node`: the entity with an id, whatever its kind."""
+
+    arguments: Arguments
+    link: ToOne
+
+    async def __call__(self, run: Run) -> Any:
+        names, id = await graph.holding(run.store, self.arguments.of(run)["id"])
+        return (await self.link.found(run, [(names, id)]))[0] if names else None
+
+
+@dataclass
+class Entities:
+    """`_entities`: what a gateway asks for. An error in one of them is for graphql-core to tell."""
+
+    arguments: Arguments
+    link: ToOne
+
+    async def __call__(self, run: Run) -> Any:
+        wanted = []
+        for one in self.arguments.of(run)["representations"]:
+            node, id = graph.represented(one)
+            wanted.append((graph.Single(node).names, id))
+        found = await self.link.found(run, wanted)
+        if None in found:
+            raise GiveUp
+        return found
+
+
+@dataclass
+class Plan:
+    """A query, compiled."""
+
+    roots: dict[str, Root]
+    """By the key in the answer."""
+    links: int
+    """How many links it has."""
+
+    async def run(self, store: Store, base_url: str, subgraph: bool, variables: Any) -> dict[str, Any]:
+        """The data of the answer. GiveUp, CallerError or GraphQLError where graphql-core must tell what is
+        wrong."""
+        run = Run(store, base_url, subgraph, variables, [[] for _ in range(self.links)])
+        return {key: await root(run) for key, root in self.roots.items()}
