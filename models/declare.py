@@ -219,7 +219,7 @@ class Attribute:
     doc: str
     marks: tuple[Any, ...] = ()
 
-    @property
+    @functools.cached_property
     def graphql_name(self) -> str:
         return camel(self.name)
 

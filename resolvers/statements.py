@@ -216,6 +216,93 @@ def _referrers(
     )
 
 
+# ---- a whole tree at once -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The entities that hang on those of the level above: referring to them, or referred to."""
+
+    kind: Kind
+    columns: tuple[str, ...]
+    children: "tuple[Branch, ...]"
+    relations: tuple[str, ...]
+    target: Kind
+    """Of which the level above is, where these refer to it; else the kind that refers to these."""
+    page: Page | None
+    """Which of those that refer to it; None where they are what it refers to."""
+    sorts: bool = False
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def tree(kind: Kind, columns: tuple[str, ...], children: tuple[Branch, ...]) -> Statement:
+    """The entities with these ids, which are its keys, and all that hangs on them.
+
+    Records are the number of a branch, counted from 1 with each before its children (0: the entities
+    themselves), and a tuple as `by_id` gives it. Before the columns of what refers to an entity above stands
+    the key of that one; what is referred to is given once, however many refer to it.
+    """
+    ids = sa.bindparam("keys", (), type_=sa.ARRAY(sa.Text))
+    t = table(kind)
+    top = (
+        sa.select(*selected(kind, columns), t.c.key.label("own"))
+        .where(t.c.id == sa.any_(ids), of_kind(kind))
+        .cte("level0")
+    )
+    parts = [_tuples(0, top)]
+    _grow(parts, top, children)
+    return compiled(sa.union_all(*parts))
+
+
+def _grow(parts: list[sa.Select[Any]], above: sa.CTE, children: tuple[Branch, ...]) -> None:
+    for child in children:
+        number = len(parts)
+        made = (_referring(child, above) if child.page else _referred(child, above)).cte(f"level{number}")
+        parts.append(_tuples(number, made))
+        _grow(parts, made, child.children)
+
+
+def _tuples(number: int, level: sa.CTE) -> Any:
+    *shown, _ = level.c
+    return sa.select(sa.literal_column(str(number)), sa.func.row(*shown))
+
+
+def _referring(branch: Branch, above: sa.CTE) -> Any:
+    page, columns = branch.page, (*branch.columns, "key")
+    assert page is not None
+    child = _referrers(branch.kind, branch.target, branch.relations, columns, page, above.c.own)
+    found = list(child.c)
+    shown = found[: len(branch.columns)]
+    sorts = found[len(columns) :] if branch.sorts else []
+    at_most = sa.bindparam("at_most", None, type_=sa.Integer)
+    named = [column.label(f"c{n}") for n, column in enumerate((*shown, *sorts))]
+    own = found[len(branch.columns)].label("own")
+    return (
+        sa.select(above.c.own.label("above"), *named, own)
+        .select_from(above.join(child, sa.true()))
+        .limit(at_most)
+    )
+
+
+def _referred(branch: Branch, above: sa.CTE) -> Any:
+    r, t = reference.alias().c, table(branch.kind)
+    keys = (
+        sa.select(r.target_key)
+        .join_from(above, r.target_key.table, r.source_key == above.c.own)
+        .where(
+            r.source_kind == branch.target.root.name,
+            r.relation == sa.any_(sa.literal(list(branch.relations), sa.ARRAY(sa.Text))),
+            r.target_kind == branch.kind.root.name,
+        )
+    )
+    held = t.c.key == sa.any_(sa.func.array(keys.scalar_subquery()))
+    named = [column.label(f"c{n}") for n, column in enumerate(selected(branch.kind, branch.columns))]
+    return sa.select(*named, t.c.key.label("own")).where(held, of_kind(branch.kind))
+
+
+# ---- counting the ways back ---------------------------------------------------------------------
+
+
 @functools.lru_cache(maxsize=STATEMENTS_KEPT)
 def count_pointing_at(
     kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition

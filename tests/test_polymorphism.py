@@ -117,7 +117,7 @@ def test_one_query_selects_on_what_resources_are(client: Client) -> None:
     assert service_found["supportingResource"] == [
         {"target": {"__typename": "PhysicalResource", "serialNumber": "SN-1"}}
     ]
-    assert len(client.statements) == 7
+    assert len(client.statements) == 6
 
 
 def test_the_graph_writes_special_kinds(client: Client) -> None:

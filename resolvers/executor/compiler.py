@@ -21,6 +21,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
+from models.codec import relations
 from models.declare import (
     KINDS,
     Abstract,
@@ -155,8 +156,12 @@ class Compiler:
             link.levels[name] = self._level(KINDS[name], details, columns)
         return link
 
-    def to_one(self, key: str, link: Link, details: Details) -> ToOne:
-        return self._to_one(key, link.kinds, details)
+    def to_one(self, key: str, link: Link, details: Details, source: Kind, path: str) -> ToOne:
+        """The link of a reference that stands at a path of the source's documents."""
+        made = self._to_one(key, link.kinds, details)
+        if any(relation.path == path and relation.link == link for relation in relations(source)):
+            made.source, made.relation = source, path
+        return made
 
     def way_back(self, key: str, resolver: graph.WayBack, field: Any, details: Details) -> WayBack:
         connection = self._connection(resolver.way.kind, details, offset=1)
@@ -290,16 +295,21 @@ def _object_of(fields: Mapping[str, Callable[[Part], Any]]) -> Callable[[Part], 
 class _Object:
     """Writes the function that makes objects of one type."""
 
-    def __init__(self, compiler: Compiler, links: dict[Any, Any]) -> None:
+    def __init__(self, compiler: Compiler, links: dict[Any, Any], holder: Kind, path: str) -> None:
         self._compiler = compiler
         self._links = links
         """Of the level, by the places in the document that ask for them: types that share those share it."""
+        self._holder = holder
+        """The kind of the entities whose documents the objects are of."""
+        self._path = path
+        """Where in the documents the objects stand."""
         self._source = Source()
 
     def value(self, attribute: Attribute, read: str, details: Details) -> str:
         """An expression for what an attribute gives; `read` is one for what is stored."""
         if attribute.is_value:
-            build = self._source.name(self._nested(attribute.type, details))
+            path = f"{self._path}.{attribute.key}" if self._path else attribute.key
+            build = self._source.name(self._nested(attribute.type, details, path))
             one = f"{build}({{}}, P, run)"
         else:
             one = self._scalar(attribute)
@@ -322,17 +332,17 @@ class _Object:
             return f"{self._source.name(names if attribute.many else _Names(names | {None: None}))}[{{}}]"
         return "{}"
 
-    def _nested(self, cls: type[Any], details: Details) -> Build:
+    def _nested(self, cls: type[Any], details: Details, path: str) -> Build:
         """The function for values of a class: for each of its special cases one, where it has some."""
-        compiler, links = self._compiler, self._links
+        compiler, links, source = self._compiler, self._links, self._holder
         if not special_of(cls):
             found = compiler.fields(compiler.object_type(cls.__name__), details)
-            return _Value(compiler, links, cls, cls.__name__).build(found)
+            return _Value(compiler, links, source, path, cls, cls.__name__).build(found)
         cases: dict[Any, Build] = {}
         for case in (cls, *special_of(cls).values()):
             typename = other(cls.__name__) if case is cls else case.__name__
             found = compiler.fields(compiler.object_type(typename), details)
-            cases[case] = _Value(compiler, links, case, typename).build(found)
+            cases[case] = _Value(compiler, links, source, path, case, typename).build(found)
         return lambda value, pending, run: cases[case_of(cls, value)](value, pending, run)
 
     def link(self, key: str, what: Any, details: Details, make: Callable[[], Any]) -> int:
@@ -346,8 +356,16 @@ class _Object:
 class _Value(_Object):
     """Objects nested in documents."""
 
-    def __init__(self, compiler: Compiler, links: dict[Any, Any], cls: type[Any], typename: str) -> None:
-        super().__init__(compiler, links)
+    def __init__(
+        self,
+        compiler: Compiler,
+        links: dict[Any, Any],
+        holder: Kind,
+        path: str,
+        cls: type[Any],
+        typename: str,
+    ) -> None:
+        super().__init__(compiler, links, holder, path)
         self._cls = cls
         self._typename = typename
         self._type = compiler.object_type(typename)
@@ -375,11 +393,22 @@ class _Value(_Object):
         link = resolver.link
         if isinstance(link.to, External):
             return self._external(resolver, field, details)
-        number = self.link(key, link, details, lambda: self._compiler.to_one(key, link, details))
-        find = self._source.name(leads_to)
+        holder, path = self._holder, self._path
+        number = self.link(
+            key,
+            (link, path),
+            details,
+            lambda: self._compiler.to_one(key, link, details, holder, path),
+        )
         names, id = self._source.fresh(), self._source.fresh()
-        self._source.after(f"{names}, {id} = {find}({self._source.name(link)}, o)")
-        self._source.after(f"if {names}: P[{number}].append(({names}, {id}, out))")
+        if isinstance(link.to, str):  # whatever type the reference carries
+            kinds = self._source.name(link.kinds)
+            self._source.after(f"{id} = o.get({link.id_key!r})")
+            self._source.after(f"if {id} and type({id}) is str: P[{number}].append(({kinds}, {id}, out))")
+        else:
+            find = self._source.name(leads_to)
+            self._source.after(f"{names}, {id} = {find}({self._source.name(link)}, o)")
+            self._source.after(f"if {names}: P[{number}].append(({names}, {id}, out))")
         return "None"
 
     def _external(self, resolver: graph.Target, field: Any, details: Details) -> str:
@@ -400,7 +429,7 @@ class _Entity(_Object):
     """Entities, made of the columns of their rows, and of their documents where that is not enough."""
 
     def __init__(self, compiler: Compiler, level: Level, kind: Kind, links: dict[Any, Any]) -> None:
-        super().__init__(compiler, links)
+        super().__init__(compiler, links, level.kind, "")
         self._level = level
         self._kind = kind
         self._type = compiler.object_type(kind.typename)
@@ -467,7 +496,10 @@ class _Entity(_Object):
         return f"r[{self._level.columns.index(name)}]"
 
     def _pointed(self, key: str, attribute: Attribute, points: Points, details: Details) -> str:
-        number = self.link(key, points, details, lambda: self._compiler.to_one(key, points.link, details))
+        holder, path = self._holder, attribute.key
+        number = self.link(
+            key, points, details, lambda: self._compiler.to_one(key, points.link, details, holder, path)
+        )
         names, id = self._source.fresh(), self._source.fresh()
         find = self._source.name(points.found)
         self._source.after(f"{names}, {id} = {find}({self._column(attribute.name)})")

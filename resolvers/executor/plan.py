@@ -4,17 +4,19 @@ See the package's docstring for the whole picture. The classes here run; `compil
 """
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from graphql.execution.values import get_argument_values
 
 from models.declare import Abstract, Kind
 from resolvers import graph, statements
 from resolvers.filters import cursor
-from resolvers.statements import Page, Statement
+from resolvers.statements import Branch, Page, Statement
 from resolvers.store import Store
+
+T = TypeVar("T")
 
 
 class GiveUp(Exception):
@@ -32,6 +34,8 @@ class Run:
     """Coerced by graphql-core."""
     pending: list[list[Any]]
     """For each link of the plan, which objects wait for what is at its end."""
+    fetched: dict[int, list[Any]] = field(default_factory=dict)
+    """By number of a link, the records at its end, where the statement of the root has read them as well."""
 
     async def follow(self, links: Sequence["Link"]) -> None:
         """Completes the objects that wait for these links: one batch for each link."""
@@ -92,11 +96,19 @@ class Level:
             await run.follow(self.links)
         return made
 
-    async def by_id(self, run: Run, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The objects of the entities with these ids, as far as there are any. One statement."""
+    async def by_id(
+        self, run: Run, ids: Sequence[str], fetched: Sequence[Any] = ()
+    ) -> dict[str, dict[str, Any]]:
+        """The objects of the entities with these ids, as far as there are any. One statement at most."""
         found = self.columns.index("id")
-        statement = statements.by_id(self.kind, self.columns.all).of(ids)
-        records = await run.store.fetch([self.kind], statement)
+        missing, records = ids, list[Any]()
+        if fetched:
+            wanted = set(ids)
+            records = [record for record in fetched if record[found] in wanted]
+            missing = wanted.difference(record[found] for record in records)
+        if missing:
+            statement = statements.by_id(self.kind, self.columns.all).of(list(missing))
+            records += await run.store.fetch([self.kind], statement)
         made = await self.objects(run, records)
         return {record[found]: one for record, one in zip(records, made, strict=True)}
 
@@ -139,6 +151,18 @@ class Link:
     async def follow(self, run: Run, waiting: list[Any]) -> None:
         raise NotImplementedError
 
+    def branch(self, run: Run) -> "tuple[Branch, list[Link]] | None":
+        """What is at its end, and all that hangs on that, as a part of the statement of the root: with the
+        links that lead to it, each before those below it. None where only a statement of its own will do."""
+        return None
+
+
+def branches(levels: Iterable[Any], run: Run) -> tuple[tuple[Branch, ...], list[Link]]:
+    """What hangs on the entities of these levels and can be read together with them."""
+    grown = [link.branch(run) for level in levels if isinstance(level, Level) for link in level.links]
+    found = [one for one in grown if one is not None]
+    return tuple(branch for branch, _ in found), [link for _, links in found for link in links]
+
 
 Wanted = tuple[Sequence[str], str]
 """Names of the kinds that may hold an entity, the first that does being the one, and its id."""
@@ -149,11 +173,22 @@ class ToOne(Link):
     """A reference: each waiting object knows which kinds may hold its target, and the target's id."""
 
     levels: dict[str, Level] = field(default_factory=dict)
+    source: Kind | None = None
+    relation: str = ""
+    """Where the reference stands in the documents of the source; the table of references knows it by that."""
 
     async def follow(self, run: Run, waiting: list[Any]) -> None:
+        key = self.key
+        if len(self.levels) == 1:
+            [level] = self.levels.values()
+            ids = list({id: None for _, id, _ in waiting})
+            held = await level.by_id(run, ids, run.fetched.get(self.number, ()))
+            for _, id, made in waiting:
+                made[key] = held.get(id)
+            return
         found = await self.found(run, [(names, id) for names, id, _ in waiting])
         for (_, _, made), one in zip(waiting, found, strict=True):
-            made[self.key] = one
+            made[key] = one
 
     async def found(self, run: Run, wanted: Sequence[Wanted]) -> list[dict[str, Any] | None]:
         """What is held of these, each asked of every kind that may hold it. One statement for each kind."""
@@ -166,6 +201,14 @@ class ToOne(Link):
             next((one for name in names if (one := held[name].get(id)) is not None), None)
             for names, id in wanted
         ]
+
+    def branch(self, run: Run) -> tuple[Branch, list[Link]] | None:
+        if self.source is None or len(self.levels) != 1:
+            return None
+        [level] = self.levels.values()
+        children, links = branches([level], run)
+        branch = Branch(level.kind, level.columns.all, children, (self.relation,), self.source, None)
+        return branch, [self, *links]
 
 
 @dataclass
@@ -196,6 +239,16 @@ class Arguments:
         if self.constant:
             return self._known
         return get_argument_values(self.field, self.node, run.variables)
+
+    def turned(self, run: Run, turn: Callable[[dict[str, Any]], T]) -> T:
+        """What `turn` makes of the arguments; always the same function for one field."""
+        if not self.constant:
+            return turn(self.of(run))
+        if self._turned is None:
+            self._turned = turn(self._known)
+        return self._turned
+
+    _turned: Any = None
 
     @functools.cached_property
     def _known(self) -> dict[str, Any]:
@@ -275,13 +328,18 @@ class WayBack(Link):
     connection: Connection = None  # type: ignore[assignment]
 
     async def follow(self, run: Run, waiting: list[Any]) -> None:
-        given = self.arguments.of(run)
-        way, relations = self.resolver.way, self.resolver.relations(given)
-        page = graph.page_of(way.kind, given)
+        way = self.resolver.way
+        relations, page, statement = self.arguments.turned(run, self._asked)
         keys = list(dict.fromkeys(key for key, _ in waiting))
         lists: list[list[Any]] = [[] for _ in keys]
-        if self.connection.reads:
-            statement = self._statement(relations, page)
+        fetched = run.fetched.get(self.number)
+        if fetched is not None:
+            places = {key: place for place, key in enumerate(keys)}
+            for record in fetched:
+                place = places.get(record[0])
+                if place is not None:  # else it hangs on the one beyond the page
+                    lists[place].append(record)
+        elif self.connection.reads:
             for record in await run.store.fetch([way.kind], statement.of(keys, run.store.rows_left)):
                 lists[record[0] - 1].append(record)
         totals: list[int | None] = [None] * len(keys)
@@ -293,16 +351,23 @@ class WayBack(Link):
         for key, one in waiting:
             one[self.key] = made[key]
 
-    def _statement(self, relations: tuple[str, ...], page: Page) -> Statement:
-        way, connection = self.resolver.way, self.connection
-        return statements.pointing_at(
-            way.kind,
-            way.target,
-            relations,
-            connection.columns.all,
-            graph.with_one_more(page),
-            connection.cursors,
-        )
+    def branch(self, run: Run) -> tuple[Branch, list[Link]] | None:
+        way, made = self.resolver.way, self.connection
+        if not made.reads:
+            return None
+        relations, page, _ = self.arguments.turned(run, self._asked)
+        children, links = branches(made.selections, run)
+        more = graph.with_one_more(page)
+        return Branch(way.kind, made.columns.all, children, relations, way.target, more, made.cursors), [
+            self,
+            *links,
+        ]
+
+    def _asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Statement]:
+        way, columns, sorts = self.resolver.way, self.connection.columns.all, self.connection.cursors
+        relations, page = self.resolver.relations(given), graph.page_of(way.kind, given)
+        more = graph.with_one_more(page)
+        return relations, page, statements.pointing_at(way.kind, way.target, relations, columns, more, sorts)
 
 
 # ---- the root -----------------------------------------------------------------------------------
@@ -320,14 +385,18 @@ class Listing:
     connection: Connection
 
     async def __call__(self, run: Run) -> Any:
-        kinds, page = self.resolver.kinds, graph.page_of(self.resolver.node, self.arguments.of(run))
+        kinds = self.resolver.kinds
+        page, statement = self.arguments.turned(run, self._asked)
         records: Sequence[Any] = ()
         if self.connection.reads:
-            columns, more = self.connection.columns.all, graph.with_one_more(page)
-            statement = statements.search(kinds, columns, more, self.connection.cursors)
             records = await run.store.fetch(kinds, statement)
         total = await run.store.count(kinds, page.condition) if self.connection.counts else None
         return (await self.connection.parts(run, page, [records], [total]))[0]
+
+    def _asked(self, given: dict[str, Any]) -> tuple[Page, Statement]:
+        page, columns = graph.page_of(self.resolver.node, given), self.connection.columns.all
+        more = graph.with_one_more(page)
+        return page, statements.search(self.resolver.kinds, columns, more, self.connection.cursors)
 
 
 @dataclass
@@ -337,9 +406,43 @@ class Single:
     names: Sequence[str]
     arguments: Arguments
     link: ToOne
+    _together: "tuple[Statement, list[Kind], list[Link]] | None" = None
 
     async def __call__(self, run: Run) -> Any:
-        return (await self.link.found(run, [(self.names, self.arguments.of(run)["id"])]))[0]
+        id = self.arguments.of(run)["id"]
+        if len(self.names) > 1:
+            return (await self.link.found(run, [(self.names, id)]))[0]
+        [level] = self.link.levels.values()
+        if not level.links:
+            return (await level.by_id(run, [id])).get(id)
+        statement, kinds, links = self._tree(run, level)
+        records = await run.store.fetch(kinds, statement.of([id], run.store.rows_left))
+        top: list[Any] = []
+        parts = [top, *(run.fetched.setdefault(link.number, []) for link in links)]
+        for number, record in records:
+            parts[number].append(record)
+        made = await level.objects(run, top)
+        return made[0] if made else None
+
+    def _tree(self, run: Run, level: Level) -> tuple[Statement, list[Kind], list[Link]]:
+        """One statement for the entity and all that hangs on it: a round trip for each level would cost more
+        than the rows, where there are so few."""
+        if self._together is not None:
+            return self._together
+        children, links = branches([level], run)
+        kinds = [level.kind, *(_kind_of(link) for link in links)]
+        together = statements.tree(level.kind, level.columns.all, children), kinds, links
+        if all(link.arguments.constant for link in links if isinstance(link, WayBack)):
+            self._together = together
+        return together
+
+
+def _kind_of(link: Link) -> Kind:
+    if isinstance(link, WayBack):
+        return link.resolver.way.kind
+    assert isinstance(link, ToOne)
+    [level] = link.levels.values()
+    return level.kind
 
 
 @dataclass
