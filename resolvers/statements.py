@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg
 
 from models.codec import relations
 from models.declare import Kind
-from models.tables import event, key_of, reference, table
+from models.tables import Text, event, key_of, reference, table
 from resolvers.filters import EVERYTHING, Condition, Order, beyond, expression, sort_key
 from resolvers.rows import leads, of_kind
 
@@ -35,8 +35,8 @@ class Statement:
     at_most_at: int | None = None
     """Which of the arguments is the number of rows to read at most."""
 
-    def of(self, keys: Sequence[Any], at_most: int | None = None) -> "Statement":
-        """The same for these keys."""
+    def of(self, keys: Any, at_most: int | None = None) -> "Statement":
+        """The same for these keys, or for this one where it takes one."""
         arguments = list(self.arguments)
         assert self.keys_at is not None
         arguments[self.keys_at] = keys
@@ -236,17 +236,18 @@ class Branch:
 
 @functools.lru_cache(maxsize=STATEMENTS_KEPT)
 def tree(kind: Kind, columns: tuple[str, ...], children: tuple[Branch, ...]) -> Statement:
-    """The entities with these ids, which are its keys, and all that hangs on them.
+    """The entity with this id, which is the key to give, and all that hangs on it.
 
-    Records are the number of a branch, counted from 1 with each before its children (0: the entities
-    themselves), and a tuple as `by_id` gives it. Before the columns of what refers to an entity above stands
+    Records are the number of a branch, counted from 1 with each before its children (0: the entity
+    itself), and a tuple as `by_id` gives it. Before the columns of what refers to an entity above stands
     the key of that one; what is referred to is given once, however many refer to it.
     """
-    ids = sa.bindparam("keys", (), type_=sa.ARRAY(sa.Text))
     t = table(kind)
+    # One value, not an array: for an array PostgreSQL would make a new plan at each run, at some cost.
+    id = sa.bindparam("keys", "", type_=Text)
     top = (
         sa.select(*selected(kind, columns), t.c.key.label("own"))
-        .where(t.c.id == sa.any_(ids), of_kind(kind))
+        .where(t.c.id == id, of_kind(kind))
         .cte("level0")
     )
     parts = [_tuples(0, top)]

@@ -416,7 +416,7 @@ class Single:
         if not level.links:
             return (await level.by_id(run, [id])).get(id)
         statement, kinds, links = self._tree(run, level)
-        records = await run.store.fetch(kinds, statement.of([id], run.store.rows_left))
+        records = await run.store.fetch(kinds, statement.of(id, run.store.rows_left))
         top: list[Any] = []
         parts = [top, *(run.fetched.setdefault(link.number, []) for link in links)]
         for number, record in records:
