@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -44,6 +43,16 @@ class Query:
             raise BadRequest(f"{twice} is given twice.")
         self.fields = Fields.read(self._given.get("fields"))
         self.expand, self.depth = self._given.get("expand"), self._given.get("depth")
+
+    @property
+    def follows(self) -> bool:
+        """Whether the answer depends on more than the entities asked for."""
+        return bool(self.expand or self.depth)
+
+    @property
+    def transforms(self) -> bool:
+        """Whether it gives anything else than entities as they are stored."""
+        return self.follows or self.fields is not None
 
     def given(self, name: str) -> str | None:
         return self._given.get(name)
@@ -208,9 +217,22 @@ def etag_of(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
+def etag_of_list(address: str, rows: Iterable[Row]) -> str:
+    """The strong entity tag of a list of whole entities, or of a part of each that the address names."""
+    revisions = ",".join([f"{row.id}@{row.revision}" for row in rows])
+    return etag_of(f"{address} {revisions}".encode())
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def last_modified(row: Row) -> str:
     """When the entity was last written, as HTTP writes dates."""
-    return format_datetime(dt.datetime.fromisoformat(row.modified), usegmt=True)
+    text = row.modified  # 2026-11-24T08:00:00.000Z
+    year, month, day = int(text[:4]), int(text[5:7]), text[8:10]
+    weekday = _DAYS[dt.date(year, month, int(day)).weekday()]
+    return f"{weekday}, {day} {_MONTHS[month - 1]} {year:04} {text[11:19]} GMT"
 
 
 def matches(header: str | None, tag: str) -> bool:

@@ -25,6 +25,7 @@ from resolvers.requests import (
     digest,
     etag,
     etag_of,
+    etag_of_list,
     idempotency_key,
     last_modified,
     matches,
@@ -99,9 +100,14 @@ class Rest:
         rows = await store.search(kinds, replace(page, offset=0) if page.after else page)
         exact = wants_exact_count(request)
         total = Total(*await store.count_up_to(kinds, page.condition, None if exact else COUNTED_AT_MOST))
-        body = f"[{','.join(await self._texts(store, kinds, rows, query, url))}]".encode()
+        if query.transforms:
+            body = f"[{','.join(await self._texts(store, kinds, rows, query, url))}]".encode()
+        else:
+            body = _stored(rows, url)
+        address = f"{url}?{request.scope['query_string']}"
         headers = total.headers(page, len(rows)) | {
-            "Link": query.links(url, page, rows, total), "ETag": etag_of(body), "Vary": "Accept, Range",
+            "Link": query.links(url, page, rows, total), "Vary": "Accept, Range",
+            "ETag": etag_of(body) if query.follows else etag_of_list(address, rows),
         }  # fmt: skip
         if exact:
             headers["Preference-Applied"] = "count=exact"
@@ -149,7 +155,7 @@ class Rest:
         row = await store.get(kinds, id)
         [text] = await self._texts(store, kinds, [row], query, url)
         headers = _headers(row)
-        if query.expand or query.depth:  # depends on more than this entity
+        if query.follows:  # depends on more than this entity
             headers = {"ETag": etag_of(text.encode())}
         if matches(request.headers.get("if-none-match"), headers["ETag"]):
             return Response(status_code=304, headers=headers)
@@ -223,6 +229,14 @@ def _offered(node: Kind | Abstract, **handlers: tuple[str, Any]) -> dict[str, An
         for operation, (method, handler) in handlers.items()
         if all(operation in kind.operations for kind in _kinds(node))
     }
+
+
+def _stored(rows: Sequence[Row], url: str) -> bytes:
+    """The array of these entities, as they are stored."""
+    parts: list[str] = []
+    for row in rows:
+        parts += (f',{{"id":"{row.id}","href":"{url}/{row.id}",', row.document[1:])
+    return b"[%b]" % "".join(parts)[1:].encode()
 
 
 def _headers(row: Row) -> dict[str, str]:

@@ -103,6 +103,13 @@ def by_id(kind: Kind, columns: tuple[str, ...]) -> Statement:
     return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
 
 
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def one(kind: Kind, columns: tuple[str, ...]) -> Statement:
+    """The entity with this id, which is the key to give."""
+    held = table(kind).c.id == sa.bindparam("keys", "", type_=Text)
+    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+
+
 def anywhere(kinds: Sequence[Kind], id: str) -> Statement:
     """Whole entities with this id, of these kinds."""
     parts = [sa.select(*selected(kind, ROW)).where(table(kind).c.key == key_of(kind, id)) for kind in kinds]

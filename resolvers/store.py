@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.codec import Problem
 from models.declare import KINDS, Kind, roots
-from models.tables import key_of
 from resolvers import auth, statements
 from resolvers.documents import Draft, encode, merged, prepare, revised
 from resolvers.errors import (
@@ -167,8 +166,8 @@ class Store:
         return {one[1]: row(one) for one in found}
 
     async def by_id(self, kind: Kind, id: str) -> Row | None:
-        key = key_of(kind, id)
-        return (await self.by_key(kind, [key])).get(key)
+        found = await self.fetch([kind], statements.one(kind, ROW).of(id))
+        return row(found[0]) if found else None
 
     async def get(self, kinds: Sequence[Kind], id: str) -> Row:
         """The entity, of the first of these kinds that has the id. NotFound where none has."""
