@@ -8,13 +8,13 @@ is compiled to
 
     Single(names=("ProductOrder",))                      value of `productOrder`: the object with this id
       Level(ProductOrder, columns id, state, key)        one statement: those of these ids
-        build(r)  ->  {"state": r[1], "serviceOrders": None}, and (r[2], the object) waits for link 0
+        build  ->  {"state": ..., "serviceOrders": None}, and the object waits, with its key, for link 0
         WayBack(number=0, key="serviceOrders")           one statement: the service orders of all waiting keys
           Connection(nodes)
             Level(ServiceOrder, columns id, document)
-              build(r)  ->  {"id": r[1], "note": [{"text": ...} for each]}, the note out of the document
+              build  ->  {"id": ..., "note": [{"text": ...} for each]}, the note out of the document
 
-A run makes the objects of a level out of its records, row by row, with a function generated for the type
+A run makes the objects of a level out of its records with a function generated for their type
 (`source.py`). An object that leads on to other entities waits, in `Run.pending`, for what is at the end of
 the link; when the whole level is made, the link reads for all that wait at once, makes the objects of the
 next level, and puts them in their places. So 1 order takes as many statements as 10,000 do, and no column is
@@ -30,6 +30,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
@@ -78,16 +79,17 @@ class Executor:
         self.outcomes: Counter[str] = Counter()
         """How many operations were answered by a plan ("compiled"), and by graphql-core for which reason."""
 
-    async def data(
+    async def answer(
         self, text: str, variables: Mapping[str, Any] | None, operation_name: str | None, context: Context
-    ) -> tuple[dict[str, Any] | None, str]:
-        """The data that answers a query, None where graphql-core must; and which of them it is, and why.
+    ) -> tuple[bytes | None, str]:
+        """The data that answers a query, as JSON, None where graphql-core must; and which of them does, and why.
 
         TooMuch or Unavailable where the whole query cannot be answered.
         """
         outcome = "compiled"
         try:
-            return await self._run(text, variables or {}, operation_name, context), outcome
+            data = await self._run(text, variables or {}, operation_name, context)
+            return msgspec.json.encode(data), outcome
         except NotCovered as reason:
             outcome = f"graphql-core: {reason}"
         except (TooMuch, Unavailable):

@@ -56,7 +56,7 @@ from resolvers.executor.plan import (
     ToOne,
     WayBack,
 )
-from resolvers.executor.source import Source
+from resolvers.executor.source import Source, attribute_of
 from resolvers.filters import cursor
 from resolvers.loaders import leads_to
 
@@ -123,7 +123,7 @@ class Compiler:
         for one in (kind, *kind.special):
             type_ = self._schema.type_map[one.typename]
             assert isinstance(type_, GraphQLObjectType)
-            level.builds[one.name] = _Entity(self, level, one, links).build(self.fields(type_, details))
+            level.sources[one.name] = _Entity(self, level, one, links).build(self.fields(type_, details))
         level.links = list(links.values())
         return level
 
@@ -139,17 +139,17 @@ class Compiler:
         assert isinstance(found, GraphQLObjectType)
         return found
 
-    def names_of(self, cls: type[enum.StrEnum]) -> "_Names":
+    def names_of(self, cls: type[enum.StrEnum]) -> dict[Any, str]:
         """The GraphQL names of an enumeration's values."""
         found: Any = self._schema.type_map[cls.__name__]
-        return _Names({value.value: name for name, value in found.values.items()})
+        return {value.value: name for name, value in found.values.items()}
 
     def number(self) -> int:
         self._links += 1
         return self._links - 1
 
     def _to_one(self, key: str, names: Iterable[str], details: Details) -> ToOne:
-        link = ToOne(self.number(), key)
+        link = ToOne(self.number(), attribute_of(key))
         for name in names:
             columns = Columns()
             columns.index("id")
@@ -165,7 +165,7 @@ class Compiler:
 
     def way_back(self, key: str, resolver: graph.WayBack, field: Any, details: Details) -> WayBack:
         connection = self._connection(resolver.way.kind, details, offset=1)
-        return WayBack(self.number(), key, resolver, _arguments(field, details), connection)
+        return WayBack(self.number(), attribute_of(key), resolver, _arguments(field, details), connection)
 
     # ---- lists ----------------------------------------------------------------------------------
 
@@ -173,6 +173,7 @@ class Compiler:
         made = Connection(node, Columns(offset))
         found = self.fields(self.object_type(f"{node.name}Connection"), details)
         made.fields = [(key, self._of_connection(made, asked)) for key, asked in found.items()]
+        made.columns.open = made.cursors
         if not made.columns.names:
             made.columns.index("id")
         [(key, first), *rest] = found.items()
@@ -252,13 +253,6 @@ def _names_variable(node: Any) -> bool:
     return bool(found)
 
 
-class _Names(dict[Any, Any]):
-    """Names of an enumeration's values. What a lenient load kept has none: an error of that field."""
-
-    def __missing__(self, value: Any) -> Any:
-        raise GiveUp
-
-
 def _solid(found: Any) -> Any:
     """A list of plain values. Null among them is an error of the field."""
     if found and None in found:
@@ -285,11 +279,18 @@ def _object_of(fields: Mapping[str, Callable[[Part], Any]]) -> Callable[[Part], 
 #
 # Each kind of object gets a function of its own, made as source text. For a service order it may be:
 #
-#     def build(r, P, run):
-#         d = decode(r[3])
-#         out = {"id": r[1], "state": n0[r[2]], "note": [f0(o, P, run) for o in d.k0 or ()], "services": None}
-#         P[4].append((r[0], out))
-#         return out
+#     def build(rows, P, run):
+#         w4 = P[4]
+#         made = []
+#         for (c0, c1, c2, c3,) in rows:
+#             d = n1(c3)
+#             out = make(c1, n0[c2], [n2(x, P, run) for x in d.k0 or ()], None)
+#             w4.append((c0, out))
+#             made.append(out)
+#         return made
+#
+# where n0 are the names of the states, n1 decodes the notes of a document, n2 makes the object of a note, and
+# make is a struct with the keys that the query asks for: id, state, note, services.
 
 
 class _Object:
@@ -329,7 +330,7 @@ class _Object:
             return "float({})"
         if isinstance(attribute.type, type) and issubclass(attribute.type, enum.StrEnum):
             names = self._compiler.names_of(attribute.type)
-            return f"{self._source.name(names if attribute.many else _Names(names | {None: None}))}[{{}}]"
+            return f"{self._source.name(names if attribute.many else names | {None: None})}[{{}}]"
         return "{}"
 
     def _nested(self, cls: type[Any], details: Details, path: str) -> Build:
@@ -373,7 +374,7 @@ class _Value(_Object):
     def build(self, fields: Mapping[str, Details]) -> Build:
         for key, details in fields.items():
             self._source.put(key, self._field(key, details))
-        return self._source.function("o")
+        return self._source.for_one()
 
     def _field(self, key: str, details: Details) -> str:
         name = details[0].node.name.value
@@ -404,11 +405,12 @@ class _Value(_Object):
         if isinstance(link.to, str):  # whatever type the reference carries
             kinds = self._source.name(link.kinds)
             self._source.after(f"{id} = o.get({link.id_key!r})")
-            self._source.after(f"if {id} and type({id}) is str: P[{number}].append(({kinds}, {id}, out))")
+            waits = self._source.waits(number, f"({kinds}, {id}, out)")
+            self._source.after(f"if {id} and type({id}) is str: {waits}")
         else:
             find = self._source.name(leads_to)
             self._source.after(f"{names}, {id} = {find}({self._source.name(link)}, o)")
-            self._source.after(f"if {names}: P[{number}].append(({names}, {id}, out))")
+            self._source.after(f"if {names}: {self._source.waits(number, f'({names}, {id}, out)')}")
         return "None"
 
     def _external(self, resolver: graph.Target, field: Any, details: Details) -> str:
@@ -440,7 +442,8 @@ class _Entity(_Object):
         if level.kind.special:
             level.columns.index("kind")
 
-    def build(self, fields: Mapping[str, Details]) -> Build:
+    def build(self, fields: Mapping[str, Details]) -> Callable[[], Build]:
+        """What makes the function; only when all columns of the statement are known."""
         asked = (self._type.fields.get(details[0].node.name.value) for details in fields.values())
         self._whole = any(field and isinstance(field.resolve, graph.Extension) for field in asked)
         for key, details in fields.items():
@@ -448,7 +451,8 @@ class _Entity(_Object):
         if self._keys or self._whole:
             decode = self._source.name(self._decoder())
             self._source.before(f"d = {decode}({self._column('document')})")
-        return self._source.function("r")
+        columns = self._level.columns
+        return lambda: self._source.for_all(columns.variables)
 
     def _decoder(self) -> Callable[[str], Any]:
         """Decodes no more of a document than is needed, and passes over the rest."""
@@ -474,13 +478,13 @@ class _Entity(_Object):
             number = self.link(
                 key, resolver.way, details, lambda: self._compiler.way_back(key, resolver, field, details)
             )
-            self._source.after(f"P[{number}].append(({self._column('key')}, out))")
+            self._source.after(self._source.waits(number, f"({self._column('key')}, out)"))
             return "None"
         if isinstance(resolver, graph.Pointed):
             return self._pointed(key, resolver.attribute, resolver.points, details)
         if resolver is graph.history:
             number = self.link(key, self._kind, details, lambda: self._history(key, details))
-            self._source.after(f"P[{number}].append(({self._column('key')}, out))")
+            self._source.after(self._source.waits(number, f"({self._column('key')}, out)"))
             return "None"
         raise NotCovered(f"{self._type.name}.{name}")
 
@@ -493,7 +497,7 @@ class _Entity(_Object):
         return self.value(attribute, f"d.get({attribute.key!r})" if self._whole else f"d.k{place}", details)
 
     def _column(self, name: str) -> str:
-        return f"r[{self._level.columns.index(name)}]"
+        return self._level.columns.variable(name)
 
     def _pointed(self, key: str, attribute: Attribute, points: Points, details: Details) -> str:
         holder, path = self._holder, attribute.key
@@ -503,7 +507,7 @@ class _Entity(_Object):
         names, id = self._source.fresh(), self._source.fresh()
         find = self._source.name(points.found)
         self._source.after(f"{names}, {id} = {find}({self._column(attribute.name)})")
-        self._source.after(f"if {names}: P[{number}].append(({names}, {id}, out))")
+        self._source.after(f"if {names}: {self._source.waits(number, f'({names}, {id}, out)')}")
         return "None"
 
     def _history(self, key: str, details: Details) -> History:

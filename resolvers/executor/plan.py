@@ -46,8 +46,8 @@ class Run:
                 await link.follow(self, waiting)
 
 
-Build = Callable[[Any, list[list[Any]], Run], dict[str, Any]]
-"""Makes an object of the answer out of a row, or out of a nested object of a document. Generated."""
+Build = Callable[[Any, list[list[Any]], Run], Any]
+"""Makes the objects of an answer out of records, or one out of a nested object of a document. Generated."""
 
 
 @dataclass
@@ -57,11 +57,23 @@ class Columns:
     offset: int = 0
     """How many values come before the columns in a record."""
     names: list[str] = field(default_factory=list)
+    open: bool = False
+    """Whether more values follow the columns."""
 
     def index(self, name: str) -> int:
         if name not in self.names:
             self.names.append(name)
         return self.offset + self.names.index(name)
+
+    def variable(self, name: str) -> str:
+        """What a generated function calls the value of a column."""
+        return f"c{self.index(name) - self.offset}"
+
+    @property
+    def variables(self) -> list[str]:
+        """What it calls all values of a record."""
+        columns = [self.variable(name) for name in self.all]
+        return [*("_" for _ in range(self.offset)), *columns, *(["*_"] if self.open else [])]
 
     @functools.cached_property
     def all(self) -> tuple[str, ...]:
@@ -79,26 +91,39 @@ class Level:
 
     kind: Kind
     columns: Columns
-    builds: dict[str, Build] = field(default_factory=dict)
+    sources: dict[str, Callable[[], Build]] = field(default_factory=dict)
     """By name of the kind that a row is of: a general kind has rows of its special ones."""
     links: list["Link"] = field(default_factory=list)
 
-    async def objects(self, run: Run, records: Sequence[Any]) -> list[dict[str, Any]]:
+    @functools.cached_property
+    def builds(self) -> dict[str, Build]:
+        return {name: source() for name, source in self.sources.items()}
+
+    async def objects(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """The objects of these records, complete with all that hangs below them."""
-        pending = run.pending
-        if len(self.builds) == 1:
-            [build] = self.builds.values()
-            made = [build(record, pending, run) for record in records]
-        else:
-            builds, kind = self.builds, self.columns.index("kind")
-            made = [builds[record[kind]](record, pending, run) for record in records]
+        try:
+            made = self._made(run, records)
+        except KeyError:  # a value that its enumeration does not have, kept by a lenient load
+            raise GiveUp from None
         if self.links:
             await run.follow(self.links)
         return made
 
-    async def by_id(
-        self, run: Run, ids: Sequence[str], fetched: Sequence[Any] = ()
-    ) -> dict[str, dict[str, Any]]:
+    def _made(self, run: Run, records: Sequence[Any]) -> list[Any]:
+        if len(self.builds) == 1:
+            [build] = self.builds.values()
+            return build(records, run.pending, run)
+        kind, places = self.columns.index("kind"), dict[str, list[int]]()
+        for place, record in enumerate(records):
+            places.setdefault(record[kind], []).append(place)
+        made: list[Any] = [None] * len(records)
+        for name, those in places.items():
+            some = self.builds[name]([records[place] for place in those], run.pending, run)
+            for place, one in zip(those, some, strict=True):
+                made[place] = one
+        return made
+
+    async def by_id(self, run: Run, ids: Sequence[str], fetched: Sequence[Any] = ()) -> dict[str, Any]:
         """The objects of the entities with these ids, as far as there are any. One statement at most."""
         found = self.columns.index("id")
         missing, records = ids, list[Any]()
@@ -116,7 +141,7 @@ class Level:
 class Nodes(Protocol):
     """Makes the objects of a list's records."""
 
-    async def objects(self, run: Run, records: Sequence[Any]) -> list[dict[str, Any]]: ...
+    async def objects(self, run: Run, records: Sequence[Any]) -> list[Any]: ...
 
 
 @dataclass
@@ -126,7 +151,7 @@ class Behind:
     columns: Columns
     levels: dict[str, Level]
 
-    async def objects(self, run: Run, records: Sequence[Any]) -> list[dict[str, Any]]:
+    async def objects(self, run: Run, records: Sequence[Any]) -> list[Any]:
         kind, id = self.columns.index("kind"), self.columns.index("id")
         wanted: dict[str, list[str]] = {}
         for record in records:
@@ -143,10 +168,10 @@ class Behind:
 
 @dataclass
 class Link:
-    """A field that leads on to other entities; objects wait for it under its key."""
+    """A field that leads on to other entities; objects wait for what goes under one of their attributes."""
 
     number: int
-    key: str
+    attribute: str
 
     async def follow(self, run: Run, waiting: list[Any]) -> None:
         raise NotImplementedError
@@ -178,19 +203,18 @@ class ToOne(Link):
     """Where the reference stands in the documents of the source; the table of references knows it by that."""
 
     async def follow(self, run: Run, waiting: list[Any]) -> None:
-        key = self.key
         if len(self.levels) == 1:
             [level] = self.levels.values()
             ids = list({id: None for _, id, _ in waiting})
             held = await level.by_id(run, ids, run.fetched.get(self.number, ()))
             for _, id, made in waiting:
-                made[key] = held.get(id)
+                setattr(made, self.attribute, held.get(id))
             return
         found = await self.found(run, [(names, id) for names, id, _ in waiting])
         for (_, _, made), one in zip(waiting, found, strict=True):
-            made[key] = one
+            setattr(made, self.attribute, one)
 
-    async def found(self, run: Run, wanted: Sequence[Wanted]) -> list[dict[str, Any] | None]:
+    async def found(self, run: Run, wanted: Sequence[Wanted]) -> list[Any]:
         """What is held of these, each asked of every kind that may hold it. One statement for each kind."""
         ids: dict[str, dict[str, None]] = {}
         for names, id in wanted:
@@ -221,7 +245,7 @@ class History(Link):
     async def follow(self, run: Run, waiting: list[Any]) -> None:
         events = await run.store.history(self.kind, list(dict.fromkeys(key for key, _ in waiting)))
         for key, made in waiting:
-            made[self.key] = [self.build(one) for one in events[key]]
+            setattr(made, self.attribute, [self.build(one) for one in events[key]])
 
 
 # ---- lists --------------------------------------------------------------------------------------
@@ -259,7 +283,7 @@ class Arguments:
 class Part:
     """What one connection object is made of."""
 
-    made: list[list[dict[str, Any]]]
+    made: list[list[Any]]
     """The nodes, made once for each selection of them."""
     places: list[tuple[Any, ...]]
     """The sort keys of each node, where a cursor is asked for."""
@@ -349,7 +373,7 @@ class WayBack(Link):
                 totals[place - 1] = number
         made = dict(zip(keys, await self.connection.parts(run, page, lists, totals), strict=True))
         for key, one in waiting:
-            one[self.key] = made[key]
+            setattr(one, self.attribute, made[key])
 
     def branch(self, run: Run) -> tuple[Branch, list[Link]] | None:
         way, made = self.resolver.way, self.connection

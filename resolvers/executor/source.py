@@ -1,11 +1,18 @@
-"""A generated function: it makes one object of an answer, as one dictionary display.
+"""Generated functions: they make the objects of an answer, as structs whose fields are the keys asked for.
 
-Only source text that the compiler writes gets in, and keys of the answer (GraphQL names) as string literals;
-all else is an object that the function finds under a name.
+A struct of msgspec is made in half the time of a dict and encoded in half the time, since it knows its keys.
+Only source text that the compiler writes gets into a function; all else is an object that it finds by name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import msgspec
+
+
+def attribute_of(key: str) -> str:
+    """Under which attribute an object has what is asked for under a key; a key may be a word of Python's."""
+    return f"k_{key}"
 
 
 class Source:
@@ -14,8 +21,9 @@ class Source:
     def __init__(self) -> None:
         self._names: dict[str, Any] = {}
         self._fresh = 0
+        self._waiting: dict[int, str] = {}
         self._before: list[str] = []
-        self._items: list[str] = []
+        self._fields: list[tuple[str, str]] = []
         self._after: list[str] = []
 
     def name(self, value: Any) -> str:
@@ -30,8 +38,8 @@ class Source:
         return f"v{self._fresh}"
 
     def put(self, key: str, expression: str) -> None:
-        """One more entry of the object."""
-        self._items.append(f"{key!r}: {expression}")
+        """One more key of the object."""
+        self._fields.append((key, expression))
 
     def before(self, line: str) -> None:
         self._before.append(line)
@@ -40,10 +48,38 @@ class Source:
         """A line that runs when the object, `out`, is made."""
         self._after.append(line)
 
-    def function(self, parameter: str) -> Callable[..., dict[str, Any]]:
-        """`build(parameter, P, run)`: P are the objects that wait, by link."""
-        made = "{" + ", ".join(self._items) + "}"
-        rest = [f"out = {made}", *self._after, "return out"] if self._after else [f"return {made}"]
-        body = "\n    ".join([*self._before, *rest])
-        exec(f"def build({parameter}, P, run):\n    {body}", self._names)
+    def waits(self, number: int, entry: str) -> str:
+        """A statement that lets the object wait for a link."""
+        self._waiting[number] = f"w{number}"
+        return f"w{number}.append({entry})"
+
+    def for_one(self) -> Callable[..., Any]:
+        """`build(o, P, run)`, which makes an object of a nested one; P are the objects that wait, by link."""
+        lines = ["def build(o, P, run):", *self._lists(), *self._object(), "    return out"]
+        return self._function(lines)
+
+    def for_all(self, columns: Sequence[str]) -> Callable[..., Any]:
+        """`build(rows, P, run)`, which makes the objects of records with these columns."""
+        row = ", ".join(columns)
+        if not self._before and not self._after:
+            body = [f"    return [{self._made()} for ({row},) in rows]"]
+        else:
+            inner = [f"    {line}" for line in self._object()]
+            body = ["    made = []", f"    for ({row},) in rows:", *inner]
+            body += ["        made.append(out)", "    return made"]
+        return self._function(["def build(rows, P, run):", *self._lists(), *body])
+
+    def _lists(self) -> list[str]:
+        return [f"    {name} = P[{number}]" for number, name in self._waiting.items()]
+
+    def _object(self) -> list[str]:
+        return [f"    {line}" for line in (*self._before, f"out = {self._made()}", *self._after)]
+
+    def _made(self) -> str:
+        return f"make({', '.join(expression for _, expression in self._fields)})"
+
+    def _function(self, lines: list[str]) -> Callable[..., Any]:
+        keys = {attribute_of(key): key for key, _ in self._fields}
+        self._names["make"] = msgspec.defstruct("Object", [(a, Any) for a in keys], rename=keys, gc=False)
+        exec("\n".join(lines), self._names)
         return self._names["build"]
