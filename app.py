@@ -26,9 +26,10 @@ from strawberry.types.graphql import OperationType
 
 from models.declare import ABSTRACTS, KINDS
 from models.door import BadJson, decode
-from resolvers import pages
+from resolvers import metrics, pages
 from resolvers.auth import Authenticator
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
+from resolvers.executor import COMPILED
 from resolvers.graph import Context
 from resolvers.rest import Rest, error_response, read_body
 from resolvers.store import Store
@@ -116,6 +117,9 @@ def build(settings: Settings) -> Starlette:
     async def live(request: Request) -> Response:
         return JSONResponse({"status": "live"})
 
+    async def counts(request: Request) -> Response:
+        return Response(metrics.exposed(), media_type=metrics.MEDIA_TYPE)
+
     async def home(request: Request) -> Response:
         return HTMLResponse(pages.index(), headers=pages.HEADERS)
 
@@ -162,6 +166,7 @@ def build(settings: Settings) -> Starlette:
             Route("/docs", docs),
             Route("/openapi", documents),
             Route("/openapi/{api}.json", document),
+            Route("/metrics", counts),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Mount("/static/swagger", StaticFiles(directory=pages.swagger_directory())),
@@ -222,6 +227,7 @@ RULES = {
     "/docs": _open("the page holds no data; what is tried out on it needs a token"),
     "/openapi": _open("it describes the paths, and holds no data"),
     "/openapi/{api}.json": _open("it describes the paths, and holds no data"),
+    "/metrics": Rule(lambda request: False, "it tells how the server is used"),
     "/health/live": _open("a supervisor has no token"),
     "/health/ready": _open("a supervisor has no token"),
     "/static": _open("the files of the pages are the same for everybody"),
@@ -326,9 +332,12 @@ async def _graphql(request: Request, context: Context, show_executor: bool) -> R
     allowed = {"query"} if request.method == "GET" else {"query", "mutation"}
     media = _media(request)
     try:
-        data, made_by = await executor().answer(query, variables, name, context)
+        data, outcome = await executor().answer(query, variables, name, context)
     except (TooMuch, Unavailable) as error:
+        metrics.count_operation(None)
         return _failed(error, media)
+    metrics.count_operation(None if outcome is COMPILED else outcome)
+    made_by = {"name": "compiled"} if outcome is COMPILED else {"name": "graphql-core", "reason": outcome}
     shown = {"extensions": {"executor": made_by}} if show_executor else {}
     if data is not None:
         rest = b"," + _encode(shown)[1:] if shown else b"}"

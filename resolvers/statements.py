@@ -42,7 +42,7 @@ class Statement:
         arguments[self.keys_at] = keys
         if self.at_most_at is not None:
             arguments[self.at_most_at] = at_most
-        return Statement(self.text, tuple(arguments))
+        return Statement(self.text, tuple(arguments), self.keys_at, self.at_most_at)
 
 
 def compiled(select: Any) -> Statement:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from typing import Any, NoReturn
@@ -117,8 +118,10 @@ def _answer(settings: Settings, listener: socket.socket) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if several:
-        parent = Multiprocess(config, sockets=[listener])
-        parent.run()
+        with tempfile.TemporaryDirectory(prefix="tmfgraph-metrics-") as counts:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts  # where the workers put their counts together
+            parent = Multiprocess(config, sockets=[listener])
+            parent.run()
         return STARTUP_FAILURE if any(p.exitcode == STARTUP_FAILURE for p in parent.processes) else 0
     uvicorn.Server(config).run(sockets=[listener])
     return 0

@@ -25,7 +25,7 @@ where one field would have an error, or where a query has what plans do not cove
 """
 
 import logging
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +52,7 @@ from resolvers.graph import Context
 
 logger = logging.getLogger("tmfgraph.executor")
 
+COMPILED = "compiled"
 DOCUMENTS_KEPT = 1000
 LONGEST_KEPT = 32 * 1024
 """How many characters a document may have that is kept with its plans."""
@@ -76,31 +77,26 @@ class Executor:
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._documents: OrderedDict[tuple[str, str | None], Document | NotCovered] = OrderedDict()
-        self.outcomes: Counter[str] = Counter()
-        """How many operations were answered by a plan ("compiled"), and by graphql-core for which reason."""
 
     async def answer(
         self, text: str, variables: Mapping[str, Any] | None, operation_name: str | None, context: Context
     ) -> tuple[bytes | None, str]:
-        """The data that answers a query, as JSON, None where graphql-core must; and which of them does, and why.
+        """The data that answers a query, as JSON, None where graphql-core must; and COMPILED, or why not.
 
         TooMuch or Unavailable where the whole query cannot be answered.
         """
-        outcome = "compiled"
         try:
             data = await self._run(text, variables or {}, operation_name, context)
-            return msgspec.json.encode(data), outcome
+            return msgspec.json.encode(data), COMPILED
         except NotCovered as reason:
-            outcome = f"graphql-core: {reason}"
+            outcome = str(reason)
         except (TooMuch, Unavailable):
             raise
         except (GiveUp, CallerError, GraphQLError):
-            outcome = "graphql-core: an error in a field"
+            outcome = "an error in a field"
         except Exception:
             logger.exception("A plan failed; graphql-core answers instead.")
-            outcome = "graphql-core: the plan failed"
-        finally:
-            self.outcomes[outcome] += 1
+            outcome = "the plan failed"
         return None, outcome
 
     async def _run(

@@ -1,0 +1,246 @@
+"""Plans: that real operations have one, what they read, and that their bounds hold."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import FieldNode, GraphQLError, OperationType, get_operation_ast, parse, validate
+
+from models.declare import KINDS
+from resolvers import statements
+from resolvers.executor import Executor
+from resolvers.executor.compiler import NotCovered
+from resolvers.filters import Compare
+from resolvers.statements import Branch, Page
+from schema.graphql import executor, schema
+from tests.conftest import Client
+
+ROOT = Path(__file__).parent.parent
+ORDER = "ProductOrder"
+
+
+# ---- a corpus of real operations ----------------------------------------------------------------
+
+
+def _queries() -> Iterator[tuple[str, str]]:
+    """Every query that is written out in the pages, the documentation and the tests."""
+    for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+        for text in re.findall(r"```graphql\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+            yield path.name, text
+    for path in (ROOT / "resolvers" / "pages.py", *(ROOT / "tests").glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "{" in node.value:
+                yield path.name, node.value
+
+
+def _valid() -> Iterator[tuple[str, str]]:
+    core = schema()._schema
+    for where, text in _queries():
+        try:
+            document = parse(text)
+        except GraphQLError:
+            continue
+        operation = get_operation_ast(document)
+        if not operation or operation.operation is not OperationType.QUERY or validate(core, document):
+            continue
+        asked = {one.name.value for one in operation.selection_set.selections if isinstance(one, FieldNode)}
+        if not asked & {"__schema", "__type", "_service"}:  # those ask for the schema, not for data
+            yield where, text
+
+
+def test_real_queries_have_plans() -> None:
+    found = dict.fromkeys(_valid())
+    without: dict[tuple[str, str], str] = {}
+    for where, text in found:
+        try:
+            executor().plan(text, _some_values(text))
+        except NotCovered as reason:
+            without[where, text] = str(reason)
+    assert len(found) > 50
+    assert len(without) <= len(found) * 0.05, without
+
+
+def _some_values(text: str) -> dict[str, Any]:
+    """Values for the variables that must have one; they decide nothing but `@skip` and `@include`."""
+    operation = get_operation_ast(parse(text))
+    assert operation is not None
+    values: dict[str, Any] = {"ID": "1", "String": "1", "Int": 1, "Boolean": True}
+    given = {}
+    for one in operation.variable_definitions or ():
+        name = re.sub(r"\W", "", one.type.loc.source.body[one.type.loc.start : one.type.loc.end])  # type: ignore[union-attr]
+        given[one.variable.name.value] = values.get(name, [] if name == "_Any" else {})
+    return given
+
+
+def test_the_answer_says_which_executor_made_it_where_that_is_asked_for(database_url: str) -> None:
+    telling = Client(database_url, show_executor=True)
+    try:
+        query = "{ categories { totalCount } }"
+        assert telling.graphql(query) == {
+            "data": {"categories": {"totalCount": 0}},
+            "extensions": {"executor": {"name": "compiled"}},
+        }
+        answer = telling.graphql("{ categories(first: -1) { totalCount } }")
+        assert answer["extensions"] == {"executor": {"name": "graphql-core", "reason": "an error in a field"}}
+        assert telling.graphql("{ __schema { __typename } }")["extensions"] == {
+            "executor": {"name": "graphql-core", "reason": "Query.__schema"}
+        }
+    finally:
+        telling.close()
+
+
+def test_metrics_count_what_answered(client: Client) -> None:
+    def counted(labels: str) -> float:
+        name = f"tmfgraph_graphql_operations_total{{{labels}}} "
+        lines = client.get("/metrics").text.splitlines()
+        return next((float(line.removeprefix(name)) for line in lines if line.startswith(name)), 0.0)
+
+    compiled, fallen = 'executor="compiled",reason=""', 'executor="graphql-core",reason="Query.__schema"'
+    before = counted(compiled), counted(fallen)
+    client.data("{ categories { totalCount } }")
+    client.data("{ __schema { __typename } }")
+    assert (counted(compiled), counted(fallen)) == (before[0] + 1, before[1] + 1)
+
+
+# ---- what plans read ----------------------------------------------------------------------------
+
+
+def test_a_plan_reads_no_column_that_nobody_asked_for(client: Client) -> None:
+    client.data("{ productOrders { nodes { state } } }")
+    assert [_columns(text) for text in client.statements] == [{"state", "id"}]  # the id orders the list
+    client.data("{ productOrders { nodes { note { text } } } }")
+    assert [_columns(text) for text in client.statements] == [{"document", "id"}]
+
+
+def _columns(text: str) -> set[str]:
+    return set(re.findall(r"product_order\.(\w+)", text))
+
+
+def test_a_count_alone_reads_no_rows(client: Client) -> None:
+    assert client.data("{ productOrders { totalCount __typename } }") == {
+        "productOrders": {"totalCount": 0, "__typename": "ProductOrderConnection"}
+    }
+    [statement] = client.statements
+    assert statement.startswith("SELECT 0 + (SELECT count(*)")
+
+
+def test_keys_may_be_words_of_python(client: Client) -> None:
+    client.hold(KINDS["Category"], {"id": "c", "name": 'quote " and \\ and \u2028'})
+    names = ("class", "None", "from", "def", "make", "out", "P", "run", "self", "k_name", "_", "lambda")
+    asked = " ".join(f"{name}: name" for name in names)
+    found = client.data(f'{{ category(id: "c") {{ {asked} }} }}')
+    assert found["category"] == dict.fromkeys(names, 'quote " and \\ and \u2028')
+
+
+def test_documents_are_compiled_once(client: Client) -> None:
+    made = Executor(schema()._schema)
+    query = "query ($a: Boolean!) { categories { totalCount @include(if: $a) __typename } }"
+    first = made.plan(query, {"a": True})
+    assert made.plan(query, {"a": True}) is first
+    assert made.plan(query, {"a": False}) is not first
+    assert [len(document.plans) for document in made._documents.values()] == [2]  # type: ignore[union-attr]
+
+
+# ---- bounds -------------------------------------------------------------------------------------
+
+
+def test_a_query_that_reads_too_many_rows_is_refused(database_url: str) -> None:
+    bounded = Client(database_url, rows_at_most=100)
+    try:
+        for number in range(101):
+            bounded.hold(KINDS["Category"], {"id": f"{number:03}", "name": "n"})
+        assert len(bounded.data("{ categories(first: 99) { nodes { id } } }")["categories"]["nodes"]) == 99
+        for query in (
+            "{ categories(first: 101) { nodes { id } } }",
+            "{ a: categories(first: 60) { nodes { id } } b: categories(first: 60) { nodes { id } } }",
+            "{ categories(first: 101) { nodes { id extension } } __schema { __typename } }",
+        ):
+            [error, *_] = bounded.graphql(query)["errors"]
+            assert error["extensions"]["code"] == "TOO_MUCH", query
+            assert "more than 100 rows" in error["message"]
+    finally:
+        bounded.close()
+
+
+def test_a_query_that_takes_too_long_is_ended(database_url: str) -> None:
+    hurried = Client(database_url, request_timeout=0.1, statement_timeout=20)
+    try:
+        hurried.hold(KINDS["Category"], {"id": "c", "name": "a" * 30_000})
+        patterns = ",".join(f'{{name: {{regex: "(a|aa)+(a|aa)+(a|aa)+b{n}"}}}}' for n in range(300))
+        slow = f"{{ categories(where: {{or: [{patterns}]}}) {{ totalCount }} }}"
+        answer = hurried.post("/graphql", {"query": slow})
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert hurried.data("{ categories { totalCount } }") == {"categories": {"totalCount": 1}}
+    finally:
+        hurried.close()
+
+
+# ---- how PostgreSQL carries them out ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def filled(shared: Client) -> Client:
+    """A database where a scan of a table would cost much more than an index."""
+    order = json.dumps({"@type": ORDER, "state": "completed"})
+    fill = f"""
+        insert into product_order (key, id, state, at_type, revision, modified, document)
+        select md5('o' || n)::uuid, 'o' || n, 'completed', '{ORDER}', 1, '', '{order}'
+        from generate_series(1, 20000) n;
+        insert into service_order (key, id, state, at_type, revision, modified, document)
+        select md5('s' || n)::uuid, 's' || n, 'completed', 'ServiceOrder', 1, '', '{{}}'
+        from generate_series(1, 20000) n;
+        insert into reference (source_key, source_kind, relation, position, rank, target_key, target_kind, target_id)
+        select md5('s' || n)::uuid, 'ServiceOrder', 'externalReference', 0, 0, md5('o' || n)::uuid, '{ORDER}', 'o' || n
+        from generate_series(1, 20000) n;
+        analyze product_order; analyze service_order; analyze reference;
+    """
+
+    async def run() -> None:
+        async with shared.store.connected() as connection:
+            await connection.execute(fill)
+
+    shared.run(run())
+    return shared
+
+
+KIND, REFERRER = KINDS["ProductOrder"], KINDS["ServiceOrder"]
+BACK = Branch(REFERRER, ("id",), (), ("externalReference",), KIND, Page(limit=101))
+STATE = next(a for a in KIND.attributes if a.key == "state")
+PLANNED = {
+    "one": statements.one(KIND, ("id",)).of("o7"),
+    "by_id": statements.by_id(KIND, ("id", "document")).of(["o1", "o2"]),
+    "by_key": statements.by_key(KIND, ("id",)).of([]),
+    "pointing_at": statements.pointing_at(
+        REFERRER, KIND, ("externalReference",), ("id", "document"), Page(limit=101)
+    ),
+    "count_pointing_at": statements.count_pointing_at(
+        REFERRER, KIND, ("externalReference",), Page().condition
+    ),
+    "tree": statements.tree(KIND, ("id", "document"), (BACK,)).of("o7"),
+    "history": statements.history(KIND).of([]),
+    "search": statements.search((KIND,), ("id", "document"), Page(limit=101)),
+    "search by state": statements.search((KIND,), ("id",), Page(Compare(STATE, "eq", "held"), limit=101)),
+}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_plans_find_rows_by_index(filled: Client, name: str) -> None:
+    statement = PLANNED[name]
+
+    async def explained() -> str:
+        keys = "select array_agg(key) from (select key from product_order order by id limit 100) x"
+        async with filled.store.connected() as connection:
+            given = statement
+            if statement.keys_at is not None and statement.arguments[statement.keys_at] == []:
+                given = statement.of(await connection.fetchval(keys))
+            return "\n".join(
+                row[0] for row in await connection.fetch(f"explain {given.text}", *given.arguments)
+            )
+
+    plan = filled.run(explained())
+    assert not re.search(r"Seq Scan on (product_order|service_order|reference)", plan), plan
