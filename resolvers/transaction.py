@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.codec import Problem, check, holds_secrets, now
 from models.declare import KINDS, Kind
 from models.tables import characteristic, event, idempotency, key_of, reference, secret, table
+from resolvers import statements
 from resolvers.documents import (
     Draft,
     characteristic_rows,
@@ -147,30 +148,25 @@ class Transaction:
 
     async def insert(self, draft: Draft) -> Row:
         """Stores a new entity. Conflict where the id is taken."""
-        kind, t = draft.kind, table(draft.kind)
-        # An id that was used before goes on counting where its history ended.
-        past = (
-            sa.select(sa.func.coalesce(sa.func.max(event.c.revision), 0) + 1)
-            .where(event.c.entity_key == draft.key, event.c.entity_kind == kind.root.name)
-            .scalar_subquery()
+        kind, document, moment = draft.kind, draft.document, now()
+        if self._strict_references:
+            await self._refuse_dangling(draft)
+        values = {**columns_of(draft), "document": document, "modified": moment}
+        references = reference_rows(draft)
+        characteristics = characteristic_rows(kind, draft.key, draft.body)
+        event = event_row(kind, draft.key, draft.id, "Create", 0, None, draft.state, document, self._actor)
+        given = (
+            kind.root.name,
+            *(values[column.name] for column in table(kind).c if column.name != "revision"),
+            *([one[name] for one in references] for name in statements.REFERENCE),
+            *([one[name] for one in characteristics] for name in statements.CHARACTERISTIC),
+            *(event[name] for name in statements.EVENT),
         )
-        document, moment = draft.document, now()
-        made = (
-            await self.connection.execute(
-                insert(t)
-                .values(**columns_of(draft), document=document, revision=past, modified=moment)
-                .on_conflict_do_nothing()
-                .returning(t.c.revision)
-            )
-        ).first()
+        made = (await self.connection.exec_driver_sql(statements.insertion(kind), given)).first()
         if made is None:
             raise IdTaken(f"{kind.name} {draft.id} exists already; change it with PATCH, or take another id.")
-        new = Row(kind, draft.key, draft.id, made[0], moment, document)
-        await self._write_references(draft)
-        await self._write_characteristics(characteristic_rows(kind, draft.key, draft.body))
         await self._write_secrets(draft)
-        await self.connection.execute(self._event(new, "Create", made[0], None, draft.state, document))
-        return new
+        return Row(kind, draft.key, draft.id, made[0], moment, document)
 
     async def replace(self, old: Row, draft: Draft) -> Row:
         """Puts a draft in the place of a locked entity."""
