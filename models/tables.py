@@ -36,7 +36,11 @@ def key_of(kind: Kind | str, id: str) -> uuid.UUID:
 
     The kind may be given by name: that of a table's own kind, or of what another system holds.
     """
-    name = kind if isinstance(kind, str) else kind.root.name
+    return _key_of(kind if isinstance(kind, str) else kind.root.name, id)
+
+
+@functools.lru_cache(maxsize=20_000)  # the same specifications, places and parties are referred to all day
+def _key_of(name: str, id: str) -> uuid.UUID:
     return uuid.UUID(id) if _UUID.fullmatch(id) else uuid.uuid5(_NAMESPACE, f"{name}:{id}")
 
 

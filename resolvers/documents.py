@@ -1,11 +1,12 @@
 """Documents on their way in: checked, completed by what the server sets, and taken apart into rows."""
 
 import copy
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now
 from models.declare import Kind, Mark, Reached
@@ -195,7 +196,7 @@ def state_of(kind: Kind, body: Mapping[str, Any]) -> str | None:
 
 
 def encode(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(body).decode()
 
 
 def columns_of(draft: Draft) -> dict[str, Any]:
