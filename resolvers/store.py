@@ -31,6 +31,7 @@ from resolvers.filters import Condition
 from resolvers.rows import Row, not_found, row
 from resolvers.statements import ROW, Page, Statement
 from resolvers.transaction import Transaction
+from tmfgraph import database
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ class Store:
         `rows_at_most` bounds how many rows all reads together may give.
         """
         self._engine = engine
+        self._readers = database.readers(engine)
         self.access = access
         self.actor = actor or access.actor
         self.strict_references = strict_references
@@ -111,19 +113,20 @@ class Store:
             yield self._held
             return
         with _database_errors():
-            pooled = await self._engine.raw_connection()
+            pooled = await self._readers.take()
             connection: Any = pooled.driver_connection
             try:
                 yield connection
             except (asyncpg.PostgresError, CallerError):
                 if connection.is_closed():
                     pooled.invalidate()
+                pooled.close()
                 raise
             except BaseException:  # left in the middle of an answer: not fit for another reader
                 pooled.invalidate()
-                raise
-            finally:
                 pooled.close()
+                raise
+            self._readers.give(pooled)
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[None]:

@@ -588,7 +588,8 @@ def test_all_that_a_store_reads_and_writes_passes_the_gate() -> None:
             if isinstance(inner, ast.Attribute) and inner.attr == name
         }
 
-    assert users("_engine") == {"__init__", "connected", "writing"}
+    assert users("_engine") == {"__init__", "writing"}
+    assert users("_readers") == {"__init__", "connected"}
     assert users("connected") == {"fetch", "holding"}
 
 
