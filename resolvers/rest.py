@@ -135,7 +135,7 @@ class Rest:
                 loaders, rows, expansion, lambda row: f"{url}/{row.id}", self._base_url
             )
         elif query.fields is not None:
-            documents = [{"id": row.id, "href": f"{url}/{row.id}", **row.body} for row in rows]
+            return [query.fields.of_stored(row, url) for row in rows]
         else:
             return [row.json(url) for row in rows]
         return [encode(query.fields.of(one) if query.fields else one) for one in documents]
