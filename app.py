@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -37,7 +36,7 @@ from resolvers.tasks import EFFECTS
 from resolvers.worker import Worker
 from schema import openapi
 from schema.graphql import executor, public_errors, schema
-from tmfgraph import database
+from tmfgraph import database, memory
 from tmfgraph.migrate import at_head
 from tmfgraph.settings import Settings
 
@@ -147,7 +146,7 @@ def build(settings: Settings) -> Starlette:
         started = time.monotonic()
         schema()
         logger.info("The schema of %d kinds is made in %.1f s.", len(KINDS), time.monotonic() - started)
-        _spare_collector()
+        memory.spare_collector()
         authenticator.start()
         working = asyncio.create_task(worker.run())
         yield
@@ -183,14 +182,6 @@ def build(settings: Settings) -> Starlette:
     application.state.engine = engine
     application.state.worker = worker
     return application
-
-
-def _spare_collector() -> None:
-    """Lets the garbage collector pass over what lives as long as the process: the schema alone is a million
-    objects, and each of its runs would look at them all. Answers hold no cycles, so few runs will do."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 # ---- who gets in ----------------------------------------------------------------------------------

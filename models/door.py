@@ -1,6 +1,7 @@
 """The one decoder for JSON that comes in, whatever the entrance: REST, GraphQL or a file."""
 
 import json
+import re
 from typing import Any
 
 MAX_DEPTH = 32
@@ -34,7 +35,7 @@ def decode(data: bytes | str) -> Any:
         ) from None
     except RecursionError:
         raise BadJson(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
-    if "\\u" in text:  # NUL and lone surrogates can only come in as escapes, NUL also raw: JSON forbids that
+    if _ESCAPED.search(text):  # NUL and lone surrogates come in as escapes alone; JSON forbids a raw NUL
         _check_text(value)
     _check_depth(value, 1)
     return value
@@ -102,6 +103,8 @@ def _check_depth(value: Any, depth: int) -> None:
             if isinstance(inner, (dict, list)):
                 _check_depth(inner, depth + 1)
 
+
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 # Finds documents in a longer text too (`raw_decode`); `accept` still has to see what it gives.
 DECODER = json.JSONDecoder(

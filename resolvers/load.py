@@ -17,7 +17,7 @@ from resolvers import bulk
 from resolvers.documents import Draft, prepare
 from resolvers.errors import BadRequest, CallerError, Invalid
 from resolvers.store import Store
-from tmfgraph import database
+from tmfgraph import database, memory
 from tmfgraph.settings import Settings
 
 BATCH = 1000
@@ -71,6 +71,7 @@ async def run(
         print(f'There is no kind named "{kind}"; there are {", ".join(KINDS)}.', file=said)
         return 2
     progress = _Progress(said, quiet)
+    memory.spare_collector()
     engine = database.engine(dsn, connect_args={"timeout": 10})
     store = Store(engine, actor="load", strict_references=settings.strict_references)
     try:
