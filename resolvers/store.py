@@ -30,7 +30,7 @@ from resolvers.errors import (
 from resolvers.filters import Condition
 from resolvers.rows import Row, not_found, row
 from resolvers.statements import ROW, Page, Statement
-from resolvers.transaction import Transaction
+from resolvers.transaction import Transaction, id_taken, insertion
 from tmfgraph import database
 
 T = TypeVar("T")
@@ -265,6 +265,9 @@ class Store:
         draft = prepare(kind, document)
         effect = self._effects.created.get(draft.kind.name)
 
+        if not (effect or asked or only_new or self.strict_references or draft.secrets):
+            return await self._insert(draft, allowed_by or kind), False
+
         async def work(transaction: Transaction) -> tuple[Row, bool]:
             earlier = await transaction.begin_once(asked.key, asked.digest) if asked else None
             if earlier is not None:
@@ -280,6 +283,17 @@ class Store:
             return made, False
 
         return await self.writing([allowed_by or kind], work)
+
+    async def _insert(self, draft: Draft, kind: Kind) -> Row:
+        """Stores a new entity with one statement, which needs no transaction around it."""
+        self.access.check(kind, "write")
+        statement, new = insertion(draft, self.actor)
+        async with self.connected() as connection:
+            made = await connection.fetch(statement.text, *statement.arguments)
+        if not made:
+            raise id_taken(draft)
+        new.revision = made[0][0]
+        return new
 
     async def accept(
         self, kind: Kind, document: Any, url: str, asked: Asked | None = None

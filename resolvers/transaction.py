@@ -27,6 +27,7 @@ from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, Precondition
 from resolvers.filters import Condition, expression
 from resolvers.rows import Row, leads, not_found, of_kind, row, row_columns
 from resolvers.secrets import digest
+from resolvers.statements import Statement
 
 REFERRERS_NAMED = 20
 
@@ -148,25 +149,15 @@ class Transaction:
 
     async def insert(self, draft: Draft) -> Row:
         """Stores a new entity. Conflict where the id is taken."""
-        kind, document, moment = draft.kind, draft.document, now()
         if self._strict_references:
             await self._refuse_dangling(draft)
-        values = {**columns_of(draft), "document": document, "modified": moment}
-        references = reference_rows(draft)
-        characteristics = characteristic_rows(kind, draft.key, draft.body)
-        event = event_row(kind, draft.key, draft.id, "Create", 0, None, draft.state, document, self._actor)
-        given = (
-            kind.root.name,
-            *(values[column.name] for column in table(kind).c if column.name != "revision"),
-            *([one[name] for one in references] for name in statements.REFERENCE),
-            *([one[name] for one in characteristics] for name in statements.CHARACTERISTIC),
-            *(event[name] for name in statements.EVENT),
-        )
-        made = (await self.connection.exec_driver_sql(statements.insertion(kind), given)).first()
+        statement, new = insertion(draft, self._actor)
+        made = (await self.connection.exec_driver_sql(statement.text, statement.arguments)).first()
         if made is None:
-            raise IdTaken(f"{kind.name} {draft.id} exists already; change it with PATCH, or take another id.")
+            raise id_taken(draft)
         await self._write_secrets(draft)
-        return Row(kind, draft.key, draft.id, made[0], moment, document)
+        new.revision = made[0]
+        return new
 
     async def replace(self, old: Row, draft: Draft) -> Row:
         """Puts a draft in the place of a locked entity."""
@@ -274,6 +265,28 @@ class Transaction:
         return sa.insert(event).values(
             event_row(of.kind, of.key, of.id, change, revision, before, after, document, self._actor)
         )
+
+
+def insertion(draft: Draft, actor: str) -> tuple[Statement, Row]:
+    """The statement that stores a new entity and gives its revision, nothing where the id is taken; and the
+    entity as it is then, but for the revision."""
+    kind, document, moment = draft.kind, draft.document, now()
+    values = {**columns_of(draft), "document": document, "modified": moment}
+    references = reference_rows(draft)
+    characteristics = characteristic_rows(kind, draft.key, draft.body)
+    event = event_row(kind, draft.key, draft.id, "Create", 0, None, draft.state, document, actor)
+    given = (
+        kind.root.name,
+        *(values[column.name] for column in table(kind).c if column.name != "revision"),
+        *([one[name] for one in references] for name in statements.REFERENCE),
+        *([one[name] for one in characteristics] for name in statements.CHARACTERISTIC),
+        *(event[name] for name in statements.EVENT),
+    )
+    return Statement(statements.insertion(kind), given), Row(kind, draft.key, draft.id, 0, moment, document)
+
+
+def id_taken(draft: Draft) -> IdTaken:
+    return IdTaken(f"{draft.kind.name} {draft.id} exists already; change it with PATCH, or take another id.")
 
 
 def _references_of(entity: Row) -> sa.ColumnElement[bool]:
