@@ -12,10 +12,18 @@ from collections.abc import Iterable
 from typing import Any, Optional
 
 import strawberry
-from graphql import ExecutionResult, GraphQLError, GraphQLInterfaceType, GraphQLObjectType, GraphQLUnionType
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    specified_rules,
+)
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import validate_document
 
 from models.declare import (
     ABSTRACTS,
@@ -91,7 +99,8 @@ def schema() -> Schema:
 @functools.cache
 def executor() -> Executor:
     """What answers queries by plans; made once per process."""
-    return Executor(schema()._schema)
+    core, rules = schema()._schema, tuple(specified_rules)
+    return Executor(core, lambda document: validate_document(core, document, rules))
 
 
 def sdl() -> str:

@@ -137,7 +137,7 @@ def test_keys_may_be_words_of_python(client: Client) -> None:
 
 
 def test_documents_are_compiled_once(client: Client) -> None:
-    made = Executor(schema()._schema)
+    made = Executor(schema()._schema, lambda document: [])
     query = "query ($a: Boolean!) { categories { totalCount @include(if: $a) __typename } }"
     first = made.plan(query, {"a": True})
     assert made.plan(query, {"a": True}) is first

@@ -176,8 +176,8 @@ class Compiler:
         made.columns.open = made.cursors
         if not made.columns.names:
             made.columns.index("id")
-        [(key, first), *rest] = found.items()
-        made.plain = key if not rest and first[0].node.name.value == "nodes" else None
+        if [details[0].node.name.value for details in found.values()] == ["nodes"]:
+            [made.plain] = found
         return made
 
     def _of_connection(self, made: Connection, asked: Details) -> Callable[[Part], Any]:
@@ -517,7 +517,7 @@ class _Entity(_Object):
             fields[inner] = _of_event(name)
         return History(
             self._compiler.number(),
-            key,
+            attribute_of(key),
             self._kind,
             lambda event: {k: make(event) for k, make in fields.items()},
         )

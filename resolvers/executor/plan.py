@@ -309,6 +309,10 @@ class Connection:
     cursors: bool = False
     counts: bool = False
 
+    def needs_rows(self, page: Page) -> bool:
+        """Whether rows are to be read, be it only to see whether the cursor fits the list."""
+        return self.reads or page.after is not None or page.before is not None
+
     async def parts(
         self, run: Run, page: Page, lists: Sequence[Sequence[Any]], totals: Sequence[int | None]
     ) -> list[dict[str, Any]]:
@@ -356,6 +360,7 @@ class WayBack(Link):
         relations, page, statement = self.arguments.turned(run, self._asked)
         keys = list(dict.fromkeys(key for key, _ in waiting))
         lists: list[list[Any]] = [[] for _ in keys]
+        run.store.access.check(way.kind, "read")  # also where nothing is to be read of them
         fetched = run.fetched.get(self.number)
         if fetched is not None:
             places = {key: place for place, key in enumerate(keys)}
@@ -363,7 +368,7 @@ class WayBack(Link):
                 place = places.get(record[0])
                 if place is not None:  # else it hangs on the one beyond the page
                     lists[place].append(record)
-        elif self.connection.reads:
+        elif self.connection.needs_rows(page):
             for record in await run.store.fetch([way.kind], statement.of(keys, run.store.rows_left)):
                 lists[record[0] - 1].append(record)
         totals: list[int | None] = [None] * len(keys)
@@ -412,7 +417,9 @@ class Listing:
         kinds = self.resolver.kinds
         page, statement = self.arguments.turned(run, self._asked)
         records: Sequence[Any] = ()
-        if self.connection.reads:
+        for kind in kinds:
+            run.store.access.check(kind, "read")  # also where nothing is to be read of them
+        if self.connection.needs_rows(page):
             records = await run.store.fetch(kinds, statement)
         total = await run.store.count(kinds, page.condition) if self.connection.counts else None
         return (await self.connection.parts(run, page, [records], [total]))[0]

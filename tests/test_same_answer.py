@@ -1,0 +1,52 @@
+"""Random queries over random data: plans give the answers that graphql-core gives, byte for byte."""
+
+import asyncio
+import random
+
+import pytest
+from graphql import parse, validate
+
+import app
+from schema.graphql import schema
+from tests import queries
+from tests.queries import Known
+from tests.same_answer import Report, run
+from tmfgraph.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+CASES = 2_000
+SEED = 20261124
+
+
+@pytest.fixture(scope="module")
+def report(module_database_url: str) -> Report:
+    """What came of the cases of one seed."""
+    with asyncio.Runner() as runner:
+        engine = app.engine_of(Settings(database_url=module_database_url, pool_size=1))
+        try:
+            return run(engine, runner, SEED, CASES, enough=3)
+        finally:
+            runner.run(engine.dispose())
+
+
+def test_plans_and_graphql_core_give_the_same_answers(report: Report) -> None:
+    assert not report.differences, "\n".join(map(str, report.differences))
+    assert report.cases >= CASES
+
+
+def test_nearly_all_queries_without_errors_are_answered_by_plans(report: Report) -> None:
+    assert report.without_errors >= 0.6 * report.cases, report
+    assert report.compiled >= 0.9 * report.without_errors, (str(report), report.outcomes)
+
+
+def test_the_queries_reach_every_type_and_nearly_every_field(report: Report) -> None:
+    assert {name for name, _ in report.pairs} == {name for name, _ in queries.whole().pairs}
+    assert report.coverage >= 0.85, report.missed()
+
+
+def test_every_generated_query_is_valid() -> None:
+    goals = queries.whole().goals
+    for seed in range(200):
+        made = queries.query(random.Random(seed), Known(), goals[seed % len(goals)])
+        assert not validate(schema()._schema, parse(made.text)), made.text
