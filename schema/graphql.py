@@ -55,7 +55,7 @@ class Schema(FederationSchema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         for error in errors:
-            if error.original_error is not None and not isinstance(error.original_error, CallerError):
+            if not isinstance(error.original_error, CallerError | GraphQLError | None):
                 logger.error("Unexpected error at %s", error.path, exc_info=error.original_error)
 
 

@@ -95,7 +95,7 @@ class Client:
 
         def note(record: Any) -> None:
             # Besides, the driver learns what types there are, and whether a connection still lives.
-            if record.query.startswith(("SELECT ", "with made")):
+            if record.query.startswith(("SELECT ", "WITH level0", "with made")):
                 self.statements.append(record.query)
 
         # Reads go past SQLAlchemy, to the driver.

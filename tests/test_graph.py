@@ -106,7 +106,9 @@ def test_the_way_back_leads_from_a_resource_to_the_customers_that_stand_on_it(cl
         { target { ... on ProductOrder { id relatedParty { target { ... on Customer { name } } } } } } } }
         products { nodes { relatedParty { target { __typename ... on Customer { name } } } } } } } } }"""
     service = client.data(query)["resource"]["services"]["nodes"][0]
-    assert len(client.statements) == 3  # the way back in one, customers at two places
+    assert (
+        len(client.statements) == 4
+    )  # the ways back in one, two kinds of parties, customers at another place
     assert service["products"]["nodes"][0]["relatedParty"][0]["target"] == {
         "__typename": "Customer", "name": "Customer 000001",
     }  # fmt: skip

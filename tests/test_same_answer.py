@@ -15,7 +15,7 @@ from tmfgraph.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-CASES = 2_000
+CASES = 1_500
 SEED = 20261124
 
 
