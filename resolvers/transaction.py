@@ -1,10 +1,10 @@
 """All SQL that writes: what one transaction may do to entities, each under its row lock."""
 
-import copy
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -168,7 +168,7 @@ class Transaction:
             .where(t.c.key == old.key)
             .values(**columns_of(draft), document=document, revision=new.revision, modified=moment)
         )
-        if check(old.kind, copy.deepcopy(old.body)).references != draft.references:
+        if check(old.kind, msgspec.json.decode(old.document)).references != draft.references:
             await self.connection.execute(sa.delete(reference).where(_references_of(old)))
             await self._write_references(draft)
         characteristics = characteristic_rows(draft.kind, draft.key, draft.body)
