@@ -15,7 +15,7 @@ from tmfgraph.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-CASES = 1_500
+CASES = 2_000
 SEED = 20261124
 
 
