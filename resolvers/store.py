@@ -4,7 +4,7 @@ import asyncio
 import copy
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -266,7 +266,8 @@ class Store:
         effect = self._effects.created.get(draft.kind.name)
 
         if not (effect or asked or only_new or self.strict_references or draft.secrets):
-            return await self._insert(draft, allowed_by or kind), False
+            with suppress(_LostRace):  # then once more, in a transaction that is tried again
+                return await self._insert(draft, allowed_by or kind), False
 
         async def work(transaction: Transaction) -> tuple[Row, bool]:
             earlier = await transaction.begin_once(asked.key, asked.digest) if asked else None
