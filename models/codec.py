@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.declare import (
     Attribute,
@@ -57,8 +57,7 @@ class Relation:
     link: Link
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A reference found in a document."""
 
     relation: str
@@ -224,6 +223,8 @@ def _object(
     if cls in within:
         return within[cls]
     handlers: dict[str, _Handler] = {}
+    good: dict[str, type] = {}
+    """By key, the Python type that needs no more checks: most values are of it."""
     mandatory: list[str] = []
     # Whatever case an object says it is, a secret of any case of its family stays none of its text.
     hidden = [a.key for a in family_attributes(general_of(cls) or cls) if a.write_only]
@@ -234,6 +235,8 @@ def _object(
             run.problem(at, f"must be an object, not {_name(value)}")
             return value
         for key, inner in value.items():
+            if type(inner) is good.get(key):
+                continue
             handler = handlers.get(key)
             if handler is not None and inner is not None:
                 kept = handler(inner, (at, key), run)
@@ -254,6 +257,8 @@ def _object(
     for attribute in attributes(cls):
         if not attribute.write_only:
             handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)
+            if attribute.type in _ALWAYS_GOOD and not attribute.many and attribute.mark(Points) is None:
+                good[attribute.key] = attribute.type
         if attribute.mandatory_for(api):
             mandatory.append(attribute.key)
     link = link_of(cls) if path else None
@@ -332,6 +337,9 @@ def _scalar(attribute: Attribute) -> _Handler:
     if isinstance(type_, type) and issubclass(type_, enum.StrEnum):
         return _enumeration(type_)
     return {str: _string, int: _integer, float: _number, bool: _boolean}[type_]
+
+
+_ALWAYS_GOOD = (str, float, bool)
 
 
 def _string(value: Any, at: _Path, run: _Run) -> Any:

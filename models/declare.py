@@ -237,6 +237,16 @@ class Attribute:
         return bool({Mark.SERVER_SET, Mark.CREATED, Mark.CHANGED}.intersection(self._plain_marks))
 
     @functools.cached_property
+    def stamped(self) -> bool:
+        """Whether it says when the entity was created or last changed."""
+        return bool({Mark.CREATED, Mark.CHANGED}.intersection(self._plain_marks))
+
+    @functools.cached_property
+    def restamped(self) -> bool:
+        """Whether it says when the entity was last changed."""
+        return Mark.CHANGED in self._plain_marks
+
+    @functools.cached_property
     def fixed(self) -> bool:
         return self.server_set or Mark.FIXED in self._plain_marks
 

@@ -37,13 +37,13 @@ def decode(data: bytes | str) -> Any:
         raise BadJson(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
     if _ESCAPED.search(text):  # NUL and lone surrogates come in as escapes alone; JSON forbids a raw NUL
         _check_text(value)
-    _check_depth(value, 1)
+    _check_depth(value)
     return value
 
 
 def accept(value: Any) -> None:
     """The rules of `decode` for a value that came in some other way; BadJson where it breaks one."""
-    _check_depth(value, 1)
+    _check_depth(value)
     _check_text(value)
 
 
@@ -91,17 +91,18 @@ def _check_text(value: Any) -> None:
             _check_text(inner)
 
 
-def _check_depth(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise BadJson(f"The body is nested more than {MAX_DEPTH} levels deep.")
-    if isinstance(value, dict):
-        for inner in value.values():
-            if isinstance(inner, (dict, list)):
-                _check_depth(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            if isinstance(inner, (dict, list)):
-                _check_depth(inner, depth + 1)
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):  # the containers of one level after another
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if type(one) is dict else one if type(one) is list else ())
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    raise BadJson(f"The body is nested more than {MAX_DEPTH} levels deep.")
 
 
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")

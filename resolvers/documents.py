@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now
-from models.declare import Kind, Mark, Reached
+from models.declare import Kind, Reached
 from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
 from resolvers.errors import IllegalMove, Invalid
 
@@ -55,9 +55,7 @@ def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool 
             body.pop(attribute.key, None)
     moment = now()
     for attribute in kind.attributes:
-        if attribute.key not in body and {Mark.CREATED, Mark.CHANGED}.intersection(
-            m for m in attribute.marks if isinstance(m, Mark)
-        ):
+        if attribute.stamped and attribute.key not in body:
             body[attribute.key] = moment
     if body.get("@type") is None:
         body["@type"] = kind.name
@@ -146,7 +144,7 @@ def revised(kind: Kind, id: str, old: dict[str, Any], new: Any, *, by_server: bo
     if body.get("@type") is None:
         body["@type"] = kind.name
     for attribute in kind.attributes:
-        if Mark.CHANGED in [m for m in attribute.marks if isinstance(m, Mark)]:
+        if attribute.restamped:
             body[attribute.key] = now()
     checked = check(kind, body)
     if checked.problems:

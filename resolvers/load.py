@@ -1,11 +1,12 @@
 """Documents from files into the store: `tmfgraph load`."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from asyncpg import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -21,6 +22,8 @@ from tmfgraph import database, memory
 from tmfgraph.settings import Settings
 
 BATCH = 1000
+PAUSE = 4
+"""After how many documents the batch before gets to send on; about as long as the socket has enough."""
 
 
 @dataclass
@@ -90,32 +93,66 @@ async def _load(
     progress: "_Progress",
 ) -> int:
     tally = progress.tally
-    batch: list[tuple[Place, Draft]] = []
 
-    async def flush() -> None:
+    async def keep(batch: list[tuple[Place, Draft]]) -> None:
         if not dry_run:
             await _keep(engine, store, batch, progress)
         else:
             tally.new += len(batch)
-        batch.clear()
         progress.show()
 
-    for name in files:
-        try:
-            for place, found in read(name):
-                draft = _draft(place, found, chosen, lenient, progress)
-                if draft is not None:
-                    batch.append((place, draft))
-                if len(batch) >= BATCH:
-                    await flush()
-        except (OSError, UnicodeDecodeError) as error:
-            await flush()
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            progress.say(f"{name} cannot be read: {reason}.")
-            return 2
-    await flush()
+    async with _Batches(keep) as batches:
+        for name in files:
+            try:
+                for place, found in read(name):
+                    draft = _draft(place, found, chosen, lenient, progress)
+                    if draft is not None:
+                        await batches.add((place, draft))
+            except (OSError, UnicodeDecodeError) as error:
+                await batches.end()
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+                progress.say(f"{name} cannot be read: {reason}.")
+                return 2
+        await batches.end()
     progress.end(dry_run)
     return 1 if tally.refused else 0
+
+
+class _Batches:
+    """Drafts by the thousand: one is stored while the next is read and checked. Never two at once,
+    since a later document may replace an earlier one."""
+
+    def __init__(self, keep: Callable[[list[tuple[Place, Draft]]], Coroutine[Any, Any, None]]) -> None:
+        self._keep = keep
+        self._batch: list[tuple[Place, Draft]] = []
+        self._kept: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._kept is not None and not self._kept.done():
+            self._kept.cancel()
+            await asyncio.wait([self._kept])
+
+    async def add(self, one: tuple[Place, Draft]) -> None:
+        self._batch.append(one)
+        if len(self._batch) >= BATCH:
+            await self._stored()
+            self._kept = asyncio.create_task(self._keep(self._batch))
+            self._batch = []
+        elif len(self._batch) % PAUSE == 0:
+            await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        """Returns when all is stored."""
+        await self._stored()
+        await self._keep(self._batch)
+        self._batch = []
+
+    async def _stored(self) -> None:
+        if self._kept is not None:
+            await self._kept
 
 
 def read(name: str) -> Iterator[tuple[Place, Any]]:

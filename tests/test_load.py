@@ -134,14 +134,15 @@ def test_loading_again_changes_what_is_there_and_leaves_its_history(
     ]
 
 
+@pytest.mark.parametrize("between", [0, load.BATCH + 500])
 def test_the_last_of_two_documents_with_one_id_wins(
-    client: Client, database_url: str, tmp_path: Path
+    client: Client, database_url: str, tmp_path: Path, between: int
 ) -> None:
     file = tmp_path / "twice.ndjson"
-    file.write_text(
-        "\n".join(json.dumps({**PERSON, "id": "1", "title": t}) for t in ("first", "last")), encoding="utf-8"
-    )
-    assert "1 documents are new, 1 changed" in run(database_url, file)[1]
+    others = [{**PERSON, "id": f"other-{n}"} for n in range(between)]
+    twice = [{**PERSON, "id": "1", "title": title} for title in ("first", "last")]
+    file.write_text("\n".join(map(json.dumps, (twice[0], *others, twice[1]))), encoding="utf-8")
+    assert f"{between + 1:,} documents are new, 1 changed" in run(database_url, file)[1]
     assert client.get("/tmf-api/party/v4/individual/1").json()["title"] == "last"
 
 
@@ -176,6 +177,17 @@ def test_a_lenient_load_never_takes_a_page_of_results_down(
     order = "/tmf-api/productOrderingManagement/v4/productOrder/odd"
     assert client.patch(order, {"category": "legacy"}).status_code == 200
     assert client.patch(order, {"requestedStartDate": "soon"}).status_code == 400
+
+
+def test_what_stands_before_the_place_where_a_file_breaks_is_kept(
+    client: Client, database_url: str, tmp_path: Path
+) -> None:
+    file, good = tmp_path / "torn.ndjson", load.BATCH + 200
+    lines = [json.dumps({**PERSON, "id": f"{n}"}).encode() for n in range(good)]
+    file.write_bytes(b"\n".join((*lines, *[b" " * 1000] * 100, b'{"id": "\xff"}', lines[0])))
+    code, told = run(database_url, file)
+    assert code == 2 and "torn.ndjson cannot be read: it is not UTF-8" in told
+    assert int(client.get("/tmf-api/party/v4/individual?limit=1").headers["X-Total-Count"]) == good
 
 
 def test_what_cannot_be_read_is_said(database_url: str, tmp_path: Path) -> None:
