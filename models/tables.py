@@ -78,11 +78,17 @@ def table(kind: Kind) -> sa.Table:
 
 
 def _indexed(kind: Kind) -> Iterator[tuple[str, ...]]:
-    """Columns that people filter and sort by all day: where it stands in its life, and since when."""
+    """Columns that people filter and sort by all day: where it stands in its life, and since when.
+
+    A state comes with the id, by which lists are sorted: else the first page of a rare state would be looked
+    for among all entities.
+    """
     if kind.special:
         yield ("kind", "id")
     for attribute in kind.columns:
-        if attribute.key == kind.state or (attribute.type is dt.datetime and attribute.server_set):
+        if attribute.key == kind.state:
+            yield (attribute.name, "id")
+        elif attribute.type is dt.datetime and attribute.server_set:
             yield (attribute.name,)
 
 

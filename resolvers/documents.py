@@ -1,6 +1,7 @@
 """Documents on their way in: checked, completed by what the server sets, and taken apart into rows."""
 
 import copy
+import functools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now
+from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now, relations
 from models.declare import Kind, Reached
 from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
 from resolvers.errors import IllegalMove, Invalid
+from resolvers.rows import Row
 
 
 @dataclass
@@ -250,6 +252,28 @@ def characteristic_rows(kind: Kind, key: uuid.UUID, body: Mapping[str, Any]) -> 
         for position, one in enumerate(body[attribute.key])
         if isinstance(one, dict) and isinstance(one.get("name"), str)
     ]
+
+
+def same_index(old: Row, draft: Draft) -> bool:
+    """Whether references and characteristics of an entity stay as they are when the draft takes its place."""
+    return same_references(old, draft) and (
+        characteristic_rows(old.kind, old.key, old.body)
+        == characteristic_rows(draft.kind, draft.key, draft.body)
+    )
+
+
+def same_references(old: Row, draft: Draft) -> bool:
+    """Whether the references stay as they are: most changes touch no attribute that may hold some."""
+    before, after = msgspec.json.decode(old.document), draft.body
+    if all(before.get(key) == after.get(key) for key in _referring(old.kind.root)):
+        return True
+    return check(old.kind, before).references == draft.references
+
+
+@functools.cache
+def _referring(kind: Kind) -> frozenset[str]:
+    """The attributes, at the first level of its documents, in which references may stand."""
+    return frozenset(relation.path.partition(".")[0] for relation in relations(kind))
 
 
 def event_row(

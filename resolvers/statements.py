@@ -396,6 +396,27 @@ def insertion(kind: Kind) -> str:
     return f"with {', '.join(parts)} select revision from made"
 
 
+@functools.cache
+def swap(kind: Kind) -> str:
+    """Puts new values in the place of an entity that is at a revision, with its event, or does nothing.
+
+    Its parameters are the kind; the revision; the columns of its table but the revision; those of the event.
+    It gives the new revision.
+    """
+    t = table(kind)
+    names = [column.name for column in t.c if column.name != "revision"]
+    place = {name: f"${number}" for number, name in enumerate(names, 3)}
+    following = (f"${number}" for number in range(len(names) + 3, 1000))
+    values = ", ".join(f"{name} = {place[name]}" for name in names if name not in ("key", "id"))
+    given = ", ".join(f"{next(following)}::{_sql_type(event.c[name])}" for name in EVENT)
+    return (
+        f"with made as (update {t.name} set {values}, revision = revision + 1 "
+        f"where key = {place['key']} and id = {place['id']} and revision = $2 returning revision), "
+        f"event_made as (insert into event (entity_key, entity_kind, revision, {', '.join(EVENT)}) "
+        f"select {place['key']}, $1, revision, {given} from made) select revision from made"
+    )
+
+
 REFERENCE = ("relation", "position", "rank", "target_key", "target_kind", "target_id")
 CHARACTERISTIC = ("place", "position", "name", "value")
 EVENT = ("id", "entity_id", "type", "time", "actor", "state_before", "state_after", "document")

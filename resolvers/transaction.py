@@ -4,12 +4,11 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.codec import Problem, check, holds_secrets, now
+from models.codec import Problem, holds_secrets, now
 from models.declare import KINDS, Kind
 from models.tables import characteristic, event, idempotency, key_of, reference, secret, table
 from resolvers import statements
@@ -21,6 +20,7 @@ from resolvers.documents import (
     merged,
     prepare,
     reference_rows,
+    same_references,
     state_of,
 )
 from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, PreconditionFailed, StillReferred
@@ -56,10 +56,7 @@ class Transaction:
         if found is None:
             raise not_found(kind, id)
         held = row(found)
-        if revisions is not None and held.revision not in revisions:
-            raise PreconditionFailed(
-                f"{kind.name} {id} has changed since: it is at revision {held.revision}. Read it again."
-            )
+        check_revision(held, revisions)
         return held
 
     async def select(self, kind: Kind, condition: Condition, *extra: sa.ColumnElement[bool]) -> list[Row]:
@@ -168,7 +165,7 @@ class Transaction:
             .where(t.c.key == old.key)
             .values(**columns_of(draft), document=document, revision=new.revision, modified=moment)
         )
-        if check(old.kind, msgspec.json.decode(old.document)).references != draft.references:
+        if not same_references(old, draft):
             await self.connection.execute(sa.delete(reference).where(_references_of(old)))
             await self._write_references(draft)
         characteristics = characteristic_rows(draft.kind, draft.key, draft.body)
@@ -179,8 +176,7 @@ class Transaction:
             gone = sa.not_(secret.c.place.in_(draft.secret_places))
             await self.connection.execute(sa.delete(secret).where(_secrets_of(old), gone))
             await self._write_secrets(draft)
-        before, after = state_of(old.kind, old.body), draft.state
-        change = "StateChange" if before != after else "AttributeValueChange"
+        change, before, after = _change(old, draft)
         await self.connection.execute(self._event(new, change, new.revision, before, after, document))
         return new
 
@@ -283,6 +279,37 @@ def insertion(draft: Draft, actor: str) -> tuple[Statement, Row]:
         *(event[name] for name in statements.EVENT),
     )
     return Statement(statements.insertion(kind), given), Row(kind, draft.key, draft.id, 0, moment, document)
+
+
+def swap(old: Row, draft: Draft, actor: str) -> tuple[Statement, Row]:
+    """The statement that puts a draft in the place of an entity that is still at its revision, and gives
+    nothing where it is not; and the entity as it is then. References and characteristics stay as they are."""
+    kind, document, moment = draft.kind, draft.document, now()
+    new = Row(kind, old.key, old.id, old.revision + 1, moment, document)
+    values = {**columns_of(draft), "document": document, "modified": moment}
+    change, before, after = _change(old, draft)
+    event = event_row(kind, old.key, old.id, change, new.revision, before, after, document, actor)
+    given = (
+        kind.root.name,
+        old.revision,
+        *(values[column.name] for column in table(kind).c if column.name != "revision"),
+        *(event[name] for name in statements.EVENT),
+    )
+    return Statement(statements.swap(kind), given), new
+
+
+def _change(old: Row, draft: Draft) -> tuple[str, str | None, str | None]:
+    """What an event calls the change, and the states before and after it."""
+    before, after = state_of(old.kind, old.body), draft.state
+    return "StateChange" if before != after else "AttributeValueChange", before, after
+
+
+def check_revision(held: Row, revisions: frozenset[int] | None) -> None:
+    """PreconditionFailed where the entity is at none of these revisions."""
+    if revisions is not None and held.revision not in revisions:
+        raise PreconditionFailed(
+            f"{held.kind.name} {held.id} has changed since: it is at revision {held.revision}. Read it again."
+        )
 
 
 def id_taken(draft: Draft) -> IdTaken:

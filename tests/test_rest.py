@@ -223,6 +223,33 @@ def test_concurrent_patches_lose_nothing(client: Client) -> None:
     assert [entry["revision"] for entry in history] == list(range(1, 42))
 
 
+def test_a_patch_of_attributes_without_references_takes_two_statements(client: Client) -> None:
+    characteristic = {"name": "colour", "value": 1}
+    body = individual("p") | {
+        "relatedParty": [{"id": "1", "@referredType": "Organization"}],
+        "partyCharacteristic": [characteristic],
+    }
+    client.post(INDIVIDUAL, body)
+    assert client.patch(f"{INDIVIDUAL}/p", {"title": "Dr"}).json()["title"] == "Dr"
+    assert len(client.statements) == 2
+    # What references and characteristics there are, the index knows afterwards.
+    change = {
+        "relatedParty": [{"id": "2", "@referredType": "Organization"}],
+        "partyCharacteristic": [characteristic | {"value": True}],
+    }
+    assert client.patch(f"{INDIVIDUAL}/p", change).status_code == 200
+    for query, found in (
+        ("relatedParty.id=1", 0),
+        ("relatedParty.id=2", 1),
+        ("partyCharacteristic.value=1", 0),
+        ("partyCharacteristic.value=true", 1),
+    ):
+        assert len(client.get(f"{INDIVIDUAL}?{query}").json()) == found, query
+    history = client.data('{ individual(id: "p") { title history { revision type } } }')["individual"]
+    assert [event["revision"] for event in history["history"]] == [1, 2, 3]
+    assert history["history"][1]["type"] == "IndividualAttributeValueChangeEvent"
+
+
 def test_of_two_moves_from_one_state_one_wins(client: Client) -> None:
     import asyncio
 
