@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,9 @@ from workloads import (  # noqa: E402
     normalised,
 )
 
-COMMANDS = {"L": "bulk load", "S": "start-up"}
+COMMANDS = {"2": "two workers against one, on Q1 to Q3", "L": "bulk load", "S": "start-up"}
+TWICE = 1.7
+"""How much more two workers are to answer than one, where two cores are free for them."""
 COUNTED_REQUESTS = 20
 """How many requests the statements are counted over."""
 
@@ -213,6 +216,66 @@ def counted(system: System, requests: list[str], workload: Workload, database: D
     return database.statements(some)
 
 
+# ---- two workers --------------------------------------------------------------------------------
+
+
+def two_workers(
+    database: Database, data: Data, directory: Path, given: argparse.Namespace
+) -> list[report.Fact]:
+    """How much more two workers answer than one, where all processes share all cores.
+
+    PostgreSQL and the load generator need cores too: what one worker leaves idle bounds what two can do.
+    """
+    started: list[System] = []
+    try:
+        for count in (1, 2):
+            system = MAKERS[TMFGRAPH](database.url)
+            system.command += ["--workers", str(count)]
+            system.start(machine.EVERY_CORE, directory / f"workers-{count}.log")
+            started.append(system)
+        chosen = [WORKLOADS[name] for name in ("Q1", "Q2", "Q3")]
+        machine.move(machine.family(database.postmaster()), machine.EVERY_CORE)
+        with machine.on(machine.EVERY_CORE):
+            return [_two_workers(workload, started, database, data, given) for workload in chosen]
+    finally:
+        for system in started:
+            system.stop()
+
+
+def _two_workers(
+    workload: Workload, started: list[System], database: Database, data: Data, given: argparse.Namespace
+) -> report.Fact:
+    requests = requests_of(started[0], workload, data, {})
+    rates: list[list[float]] = [[], []]
+    busy: list[float] = []
+    limits = {"seconds": given.seconds, "concurrency": given.concurrency}
+    for turn in range(given.rounds + 1):
+        for n, system in enumerate(started):
+            server, postgres = system.cpu() or 0.0, database.cpu() or 0.0
+            result = drive(system, requests, workload, **limits)
+            if not turn:  # it warms up
+                continue
+            rates[n].append(result.rate)
+            if n == 0:
+                spent = (system.cpu() or 0.0) - server + (database.cpu() or 0.0) - postgres + result.cpu
+                busy.append(spent / result.seconds)
+    one, two = (statistics.median(found) for found in rates)
+    cores = len(machine.EVERY_CORE)
+    left = min(2.0, cores / statistics.median(busy)) if busy and min(busy) > 0 else 2.0
+    # Two cores are free for the workers where PostgreSQL and the load generator have two others.
+    verdicts = (
+        [report.Verdict(f">= {TWICE} x one worker", two / one, two / one >= TWICE)] if cores > 3 else []
+    )
+    return report.Fact(
+        f"2 {workload.name}",
+        f"two workers against one, {workload.name}",
+        f"{report.number(two)} against {report.number(one)} requests/s: {two / one:.2f} x"
+        f" (the {cores} cores leave room for {left:.2f} x)",
+        verdicts,
+        {"one": rates[0], "two": rates[1], "busy": busy},
+    )
+
+
 # ---- the whole ----------------------------------------------------------------------------------
 
 
@@ -308,6 +371,9 @@ def main() -> None:
         for system in started:
             system.stop()
         started = []
+        if "2" in given.only and TMFGRAPH in given.systems and machine.EVERY_CORE:
+            say("two workers")
+            made.facts += two_workers(database, data, directory, given)
         if "L" in given.only and TMFGRAPH in given.systems:
             say("bulk load")
             made.facts.append(commands.load(database, given.orders, min(given.rounds, 3), directory))

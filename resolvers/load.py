@@ -74,7 +74,7 @@ async def run(
         print(f'There is no kind named "{kind}"; there are {", ".join(KINDS)}.', file=said)
         return 2
     progress = _Progress(said, quiet)
-    memory.spare_collector()
+    memory.spare_collector(young=500_000)
     engine = database.engine(dsn, connect_args={"timeout": 10})
     store = Store(engine, actor="load", strict_references=settings.strict_references)
     try:

@@ -1,8 +1,10 @@
 """The TMF paths: what REST adds to the rules that hold for every kind."""
 
+import asyncio
 import json
 from typing import Any
 
+import asyncpg
 import pytest
 
 from models.declare import ABSTRACTS, KINDS
@@ -205,8 +207,6 @@ def test_a_patch_merges_as_rfc_7396_says(shared: Client, original: Any, patch: A
 
 
 def test_concurrent_patches_lose_nothing(client: Client) -> None:
-    import asyncio
-
     client.post(INDIVIDUAL, individual("busy"))
 
     async def all_at_once() -> None:
@@ -250,9 +250,38 @@ def test_a_patch_of_attributes_without_references_takes_two_statements(client: C
     assert history["history"][1]["type"] == "IndividualAttributeValueChangeEvent"
 
 
-def test_of_two_moves_from_one_state_one_wins(client: Client) -> None:
-    import asyncio
+def test_a_write_that_the_database_gave_up_on_is_tried_again(database_url: str) -> None:
+    """PostgreSQL ends all but one of those that meet in one row, where transactions are serializable."""
 
+    async def strict() -> None:
+        connection = await asyncpg.connect(database_url)
+        name = await connection.fetchval("select current_database()")
+        await connection.execute(
+            f"alter database \"{name}\" set default_transaction_isolation = 'serializable'"
+        )
+        await connection.close()
+
+    asyncio.run(strict())
+    client = Client(database_url)
+
+    async def at_once(*requests: Any) -> list[int]:
+        client.statements.clear()
+        answers = await asyncio.gather(*(client._http.request(*one[:2], json=one[2]) for one in requests))
+        return sorted(answer.status_code for answer in answers)
+
+    try:
+        creations = [("POST", INDIVIDUAL, individual("one"))] * 4
+        assert client.run(at_once(*creations)) == [201, 409, 409, 409]
+        patches = [("PATCH", f"{INDIVIDUAL}/one", {f"x{n}": n}) for n in range(4)]
+        assert client.run(at_once(*patches)) == [200] * 4
+        assert len(client.statements) > 2 * len(patches)  # some were tried again
+        body = client.get(f"{INDIVIDUAL}/one").json()
+        assert [body[f"x{n}"] for n in range(4)] == list(range(4))
+    finally:
+        client.close()
+
+
+def test_of_two_moves_from_one_state_one_wins(client: Client) -> None:
     item = {"productOrderItem": [{"id": "1", "action": "add"}]}
     for number in range(20):
         client.post(ORDER, {"id": f"r{number}", **item})
