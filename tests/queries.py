@@ -514,7 +514,9 @@ class _Growth:
             return []
         one.directives = self._directives()
         below = scope.add(one, shape_of(one))
-        if use.selections and use.name != "__type":
+        if use.name == "__type":
+            one.selections = [Selection("__Type", name="__typename")]
+        elif use.selections:
             named = get_named_type(self._map.fields(parent)[use.name].type).name
             one.selections = self._selections(named, below, depth + 1)
         return [one]
