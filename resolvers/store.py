@@ -4,7 +4,7 @@ import asyncio
 import copy
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -148,12 +148,11 @@ class Store:
         for attempt in range(RETRIES):
             try:
                 with _database_errors():
-                    async with self._engine.begin() as connection:
-                        return await work(
-                            Transaction(
-                                connection, actor=self.actor, strict_references=self.strict_references
-                            )
-                        )
+                    async with AsyncExitStack() as stack:
+                        with self._readers.waiting():
+                            connection = await stack.enter_async_context(self._engine.begin())
+                        strict = self.strict_references
+                        return await work(Transaction(connection, actor=self.actor, strict_references=strict))
             except _LostRace:
                 if attempt == RETRIES - 1:
                     names = " and ".join(sorted({kind.name for kind in kinds}))

@@ -589,8 +589,8 @@ def test_all_that_a_store_reads_and_writes_passes_the_gate() -> None:
         }
 
     assert users("_engine") == {"__init__", "writing"}
-    assert users("_readers") == {"__init__", "connected"}
-    assert users("connected") == {"fetch", "holding", "_insert"}
+    assert users("_readers") == {"__init__", "connected", "writing"}
+    assert users("connected") == {"fetch", "holding", "_insert", "_swap"}
 
 
 # ---- what one may not read beside what one may ------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from models.declare import ABSTRACTS, KINDS
 from resolvers.rest import homes
 from tests.conftest import Client
+from tmfgraph import database
 
 ORDER = "/tmf-api/productOrderingManagement/v4/productOrder"
 CUSTOMER = "/tmf-api/customerManagement/v4/customer"
@@ -404,6 +406,27 @@ def test_without_a_database_the_answer_is_503_and_the_process_lives(tmp_path: An
 def test_the_index_lists_every_home(shared: Client) -> None:
     entries = shared.get("/tmf-api").json()
     assert {entry["href"].removeprefix("http://localhost:8000") for entry in entries} == set(homes())
+
+
+def test_who_waits_for_a_connection_gets_the_next_that_is_given_back(client: Client) -> None:
+    """However many the readers keep at hand."""
+
+    async def run() -> None:
+        engine = client.app.state.engine
+        readers = database.readers(engine)
+        for goes_to_the_pool in (False, True):
+            taken = [await readers.take() for _ in range(engine.pool.size())]
+            waiting = asyncio.create_task(engine.raw_connection() if goes_to_the_pool else readers.take())
+            await asyncio.sleep(0.05)
+            with readers.waiting() if goes_to_the_pool else nullcontext():
+                readers.give(taken.pop())
+            readers.give(await asyncio.wait_for(waiting, 2))
+            for one in taken:
+                readers.give(one)
+        with readers.waiting():  # one is back in the pool, though all were kept
+            (await asyncio.wait_for(engine.raw_connection(), 2)).close()
+
+    client.run(run())
 
 
 def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:

@@ -89,18 +89,24 @@ def check_idle_connections(pooled: AsyncEngine) -> None:
             raise DisconnectionError("The connection was lost while it lay idle.") from error
 
 
+LEFT = 2
+"""How many connections of a pool are always left for those who go to the pool itself."""
+
+
 class Readers:
     """Connections for reads that stand alone, kept at hand for the next read.
 
-    Taking one from SQLAlchemy's pool and giving it back costs as much as a short statement. So up to half of
-    the pool stays here between reads; the other half is always there for whoever goes to the pool itself.
+    Taking one from SQLAlchemy's pool and giving it back costs as much as a short statement. So most of the
+    pool stays here between reads; some are always left there, and while somebody waits at the pool, whatever
+    is given back goes there.
     """
 
     def __init__(self, pooled: AsyncEngine) -> None:
         self._raw = weakref.WeakMethod(pooled.raw_connection)
         self._idle: list[tuple[float, PoolProxiedConnection]] = []
-        pool = pooled.pool
-        self._most = pool.size() // 2 if isinstance(pool, QueuePool) else 0
+        self._waiting = 0
+        self._pool = pooled.pool if isinstance(pooled.pool, QueuePool) else None
+        self._most = 0 if self._pool is None else self._pool.size() - min(self._pool.size() // 2, LEFT)
         sa_event.listen(pooled.sync_engine, "engine_disposed", lambda _: self._forget())
 
     async def take(self) -> PoolProxiedConnection:
@@ -112,13 +118,26 @@ class Readers:
             connection.close()  # the pool asks it whether it lives before it gives it out again
         raw = self._raw()
         assert raw is not None
-        return await raw()
+        with self.waiting():
+            return await raw()
 
     def give(self, connection: PoolProxiedConnection) -> None:
-        if len(self._idle) < self._most:
+        if len(self._idle) < self._most and not self._waiting:
             self._idle.append((time.monotonic(), connection))
         else:
             connection.close()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Within the block a connection is taken from the pool itself."""
+        pool = self._pool
+        if pool is not None and self._idle and not pool.checkedin() and pool.overflow() >= 0:
+            self._idle.pop(0)[1].close()  # all that the pool may open are taken or here
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
     def _forget(self) -> None:
         while self._idle:
