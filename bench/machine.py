@@ -42,6 +42,11 @@ def on(cores: Iterable[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def cores_of_us() -> list[int]:
+    """The cores that we may run on now."""
+    return sorted(os.sched_getaffinity(0)) if EVERY_CORE else []
+
+
 def move(processes: Iterable[int], cores: Iterable[int]) -> None:
     """Lets processes run on these cores from now on."""
     for one in processes:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import nullcontext
 from typing import Any
 
 import asyncpg
@@ -408,23 +407,33 @@ def test_the_index_lists_every_home(shared: Client) -> None:
     assert {entry["href"].removeprefix("http://localhost:8000") for entry in entries} == set(homes())
 
 
-def test_who_waits_for_a_connection_gets_the_next_that_is_given_back(client: Client) -> None:
-    """However many the readers keep at hand."""
+@pytest.mark.parametrize("waits_at_the_pool", [False, True])
+@pytest.mark.parametrize("held_from_the_pool", [False, True])
+def test_who_waits_for_a_connection_gets_the_next_that_comes_back(
+    client: Client, waits_at_the_pool: bool, held_from_the_pool: bool
+) -> None:
+    engine = client.app.state.engine
+    readers = database.readers(engine)
+
+    async def wait() -> Any:
+        if not waits_at_the_pool:
+            return await readers.take()
+        with readers.waiting():
+            return await engine.raw_connection()
 
     async def run() -> None:
-        engine = client.app.state.engine
-        readers = database.readers(engine)
-        for goes_to_the_pool in (False, True):
-            taken = [await readers.take() for _ in range(engine.pool.size())]
-            waiting = asyncio.create_task(engine.raw_connection() if goes_to_the_pool else readers.take())
-            await asyncio.sleep(0.05)
-            with readers.waiting() if goes_to_the_pool else nullcontext():
-                readers.give(taken.pop())
-            readers.give(await asyncio.wait_for(waiting, 2))
-            for one in taken:
-                readers.give(one)
-        with readers.waiting():  # one is back in the pool, though all were kept
-            (await asyncio.wait_for(engine.raw_connection(), 2)).close()
+        take = engine.raw_connection if held_from_the_pool else readers.take
+        taken = [await take() for _ in range(engine.pool.size())]
+        waiting, given_up = asyncio.create_task(wait()), asyncio.create_task(wait())
+        await asyncio.sleep(0.05)
+        given_up.cancel()
+        for one in taken:
+            one.close() if held_from_the_pool else readers.give(one)
+        readers.give(await asyncio.wait_for(waiting, 2))
+        # None is lost: as many can be had as before, from either side.
+        again = [await asyncio.wait_for(wait(), 2) for _ in range(engine.pool.size())]
+        for one in again:
+            readers.give(one)
 
     client.run(run())
 

@@ -1,6 +1,7 @@
 """Which database a command works on, and how to connect to it."""
 
 import asyncio
+import collections
 import contextlib
 import re
 import time
@@ -94,35 +95,51 @@ LEFT = 2
 
 
 class Readers:
-    """Connections for reads that stand alone, kept at hand for the next read.
+    """Connections for statements that stand alone, kept at hand for the next one.
 
     Taking one from SQLAlchemy's pool and giving it back costs as much as a short statement. So most of the
-    pool stays here between reads; some are always left there, and while somebody waits at the pool, whatever
-    is given back goes there.
+    pool stays here between statements, and one that is given back goes to whoever waits longest. Some are
+    always left in the pool, and while somebody waits there, whatever is given back goes there first.
     """
 
     def __init__(self, pooled: AsyncEngine) -> None:
         self._raw = weakref.WeakMethod(pooled.raw_connection)
         self._idle: list[tuple[float, PoolProxiedConnection]] = []
-        self._waiting = 0
+        self._queue: collections.deque[asyncio.Future[PoolProxiedConnection]] = collections.deque()
+        self._serving: set[asyncio.Future[PoolProxiedConnection]] = set()
+        self._at_the_pool = 0
         self._pool = pooled.pool if isinstance(pooled.pool, QueuePool) else None
         self._most = 0 if self._pool is None else self._pool.size() - min(self._pool.size() // 2, LEFT)
         sa_event.listen(pooled.sync_engine, "engine_disposed", lambda _: self._forget())
+        sa_event.listen(pooled.sync_engine, "checkin", lambda *_: self._wake())
 
     async def take(self) -> PoolProxiedConnection:
+        """A connection that is as good as new. TimeoutError where none comes free in time."""
         while self._idle:
             since, connection = self._idle.pop()
             driver: Any = connection.driver_connection
             if time.monotonic() - since < SECONDS_TRUSTED and not driver.is_closed():
                 return connection
             connection.close()  # the pool asks it whether it lives before it gives it out again
-        raw = self._raw()
-        assert raw is not None
-        with self.waiting():
-            return await raw()
+        if self._pool_has_one:
+            return await self._from_the_pool()
+        assert self._pool is not None
+        mine = asyncio.get_running_loop().create_future()
+        self._queue.append(mine)
+        try:
+            async with asyncio.timeout(self._pool.timeout()):
+                return await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled() and mine.exception() is None:
+                self.give(mine.result())  # it came at the same moment
+            raise
 
     def give(self, connection: PoolProxiedConnection) -> None:
-        if len(self._idle) < self._most and not self._waiting:
+        if self._at_the_pool:
+            connection.close()
+        elif (first := self._next()) is not None:
+            first.set_result(connection)
+        elif len(self._idle) < self._most:
             self._idle.append((time.monotonic(), connection))
         else:
             connection.close()
@@ -130,14 +147,56 @@ class Readers:
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
         """Within the block a connection is taken from the pool itself."""
-        pool = self._pool
-        if pool is not None and self._idle and not pool.checkedin() and pool.overflow() >= 0:
-            self._idle.pop(0)[1].close()  # all that the pool may open are taken or here
-        self._waiting += 1
+        if self._idle and not self._pool_has_one:
+            self._idle.pop(0)[1].close()
+        self._at_the_pool += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self._at_the_pool -= 1
+
+    @property
+    def _pool_has_one(self) -> bool:
+        """Whether the pool gives a connection at once, be it a new one."""
+        pool = self._pool
+        return pool is None or pool.checkedin() > 0 or pool.overflow() < 0
+
+    async def _from_the_pool(self) -> PoolProxiedConnection:
+        raw = self._raw()
+        assert raw is not None
+        with self.waiting():
+            return await raw()
+
+    def _next(self) -> asyncio.Future[PoolProxiedConnection] | None:
+        """The one that waits longest, no longer in the queue."""
+        while self._queue:
+            first = self._queue.popleft()
+            if not first.done():
+                return first
+        return None
+
+    def _wake(self) -> None:
+        """Something comes back to the pool: it may be for one who waits here."""
+        if self._queue:
+            first = self._queue[0]
+            first.get_loop().call_soon(self._serve)
+
+    def _serve(self) -> None:
+        pool = self._pool
+        if self._queue and pool is not None and (pool.checkedin() > self._at_the_pool or pool.overflow() < 0):
+            served = asyncio.ensure_future(self._from_the_pool())
+            self._serving.add(served)
+            served.add_done_callback(self._served)
+
+    def _served(self, served: asyncio.Future[PoolProxiedConnection]) -> None:
+        self._serving.discard(served)
+        if served.cancelled():
+            return
+        error = served.exception()
+        if error is None:
+            self.give(served.result())
+        elif (first := self._next()) is not None:
+            first.set_exception(error)
 
     def _forget(self) -> None:
         while self._idle:
