@@ -438,6 +438,21 @@ def test_who_waits_for_a_connection_gets_the_next_that_comes_back(
     client.run(run())
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_those_who_go_to_the_pool_itself_find_a_connection_there(database_url: str, size: int) -> None:
+    client = Client(database_url, pool_size=size)
+
+    async def run() -> None:
+        await asyncio.gather(*(client._http.get(INDIVIDUAL) for _ in range(9)))
+        connection = await asyncio.wait_for(client.app.state.engine.connect(), 2)
+        await connection.close()
+
+    try:
+        client.run(run())
+    finally:
+        client.close()
+
+
 def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
     from resolvers.errors import Unavailable
 

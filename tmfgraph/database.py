@@ -109,7 +109,8 @@ class Readers:
         self._serving: set[asyncio.Future[PoolProxiedConnection]] = set()
         self._at_the_pool = 0
         self._pool = pooled.pool if isinstance(pooled.pool, QueuePool) else None
-        self._most = 0 if self._pool is None else self._pool.size() - min(self._pool.size() // 2, LEFT)
+        size = 0 if self._pool is None else self._pool.size()
+        self._most = size - min(LEFT, (size + 1) // 2)
         sa_event.listen(pooled.sync_engine, "engine_disposed", lambda _: self._forget())
         sa_event.listen(pooled.sync_engine, "checkin", lambda *_: self._wake())
 
