@@ -34,15 +34,19 @@ class BadRequest(CallerError):
 
 
 class TooMuch(CallerError):
-    """An answer that would be larger than one request may ask for."""
+    """A request that would take more than one request may."""
 
     code = "TOO_MUCH"
-    reason = "The answer would be too large"
+    reason = "The request asks for too much"
 
-    def __init__(self, rows: int) -> None:
-        super().__init__(
-            f"The answer takes more than {rows:,} rows: ask for fewer at a time (first), or in parts (after)."
-        )
+    def __init__(self, what: str, value: int | float | None, limit: int | float, hint: str) -> None:
+        """`what` is counted, `value` is how far it got, where known; `hint` says how to ask for less."""
+        self._details = {"limit": what, "atMost": limit} | ({} if value is None else {"value": value})
+        counted = "" if value is None else f" (here {value:,})"
+        super().__init__(f"One request may take at most {limit:,} {what}{counted}: {hint}.")
+
+    def details(self) -> dict[str, Any]:
+        return self._details
 
 
 class Invalid(CallerError):

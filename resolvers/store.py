@@ -24,12 +24,12 @@ from resolvers.errors import (
     Invalid,
     PreconditionFailed,
     StillReferred,
-    TooMuch,
     Unavailable,
 )
 from resolvers.filters import Condition
 from resolvers.rows import Row, not_found, row
 from resolvers.statements import ROW, Page, Statement
+from resolvers.storage.budget import UNBOUNDED, Budget
 from resolvers.transaction import Transaction, check_revision, id_taken, insertion, swap
 from tmfgraph import database
 
@@ -69,19 +69,18 @@ class Store:
         actor: str | None = None,
         strict_references: bool = False,
         effects: Effects | None = None,
-        rows_at_most: int | None = None,
+        budget: Budget | None = None,
     ):
         """`actor` is whom events name, where it is not who the access is of: a command of ours.
 
-        `rows_at_most` bounds how many rows all reads together may give.
+        `budget` counts what the request does, and ends it where that is too much; none counts nothing.
         """
         self._engine = engine
         self._readers = database.readers(engine)
         self.access = access
         self.actor = actor or access.actor
         self.strict_references = strict_references
-        self.rows_at_most = rows_at_most
-        self._rows = 0
+        self.budget = budget or Budget(UNBOUNDED)
         self._held: Any = None
         self._effects = effects or Effects()
 
@@ -90,21 +89,15 @@ class Store:
     async def fetch(self, kinds: Sequence[Kind], statement: Statement) -> list[Any]:
         """The records that a statement reads of these kinds. Forbidden where the caller may not.
 
-        TooMuch where the request has then read more rows than one may.
+        TooMuch where the request has then asked more, or read more rows, than one may.
         """
         for kind in kinds:
             self.access.check(kind, "read")
+        self.budget.ask()
         async with self.connected() as connection:
             found = await connection.fetch(statement.text, *statement.arguments)
-        self._rows += len(found)
-        if self.rows_at_most is not None and self._rows > self.rows_at_most:
-            raise TooMuch(self.rows_at_most)
+        self.budget.read(len(found))
         return found
-
-    @property
-    def rows_left(self) -> int | None:
-        """How many more rows to read at most: one beyond what is allowed shows that it is too much."""
-        return None if self.rows_at_most is None else self.rows_at_most - self._rows + 1
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Any]:
@@ -212,7 +205,7 @@ class Store:
         self, kind: Kind, target: Kind, relations: tuple[str, ...], keys: Sequence[uuid.UUID], page: Page
     ) -> dict[uuid.UUID, list[Row]]:
         """For each target key, a part of the list of `kind` entities that refer to it. One statement."""
-        statement = statements.pointing_at(kind, target, relations, ROW, page).of(keys, self.rows_left)
+        statement = statements.pointing_at(kind, target, relations, ROW, page).of(keys, self.budget.rows_left)
         lists: dict[uuid.UUID, list[Row]] = {key: [] for key in keys}
         for one in await self.fetch([kind], statement):
             lists[keys[one[0] - 1]].append(row(one[1:], tuple(one[len(ROW) + 1 :])))

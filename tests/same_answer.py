@@ -314,7 +314,7 @@ class Case:
     subgraph: bool
 
     def context(self, engine: AsyncEngine) -> Context:
-        return Context(Store(engine, access=self.access, rows_at_most=None), BASE_URL, self.subgraph)
+        return Context(Store(engine, access=self.access), BASE_URL, self.subgraph)
 
 
 @dataclass

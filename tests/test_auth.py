@@ -26,6 +26,7 @@ from starlette.routing import Mount, Route
 import app
 from models.declare import ABSTRACTS, KINDS, Abstract, Kind
 from resolvers import auth, store
+from resolvers.access import guard
 from resolvers.auth import EVERYTHING, RIGHTS, Access, Authenticator, KeysUnusable, scope
 from resolvers.errors import Forbidden, Unauthorized, Unavailable
 from resolvers.rest import homes
@@ -416,10 +417,10 @@ def test_an_unknown_scope_is_known_as_such() -> None:
 def test_every_route_has_a_stated_rule(guarded: Client) -> None:
     paths = []
     for route in guarded.app.routes:
-        assert isinstance(route, (Route, Mount)) and isinstance(route.app, app.Guard), route
+        assert isinstance(route, (Route, Mount)) and isinstance(route.app, guard.Guard), route
         paths.append(route.path)
-    assert set(paths) <= app.RULES.keys(), "state in app.RULES what the new route needs"
-    assert all(rule.why for rule in app.RULES.values())
+    assert set(paths) <= guard.RULES.keys(), "state in guard.RULES what the new route needs"
+    assert all(rule.why for rule in guard.RULES.values())
 
 
 @pytest.mark.parametrize("path", ["/", "/graphql", "/tmf-api", "/tmf-api/", "/health/live", "/health/ready"])
@@ -449,7 +450,7 @@ def test_nothing_else_is_open(guarded: Client, method: str, path: str, accept: s
 
 
 def test_a_route_without_a_rule_needs_a_token() -> None:
-    assert app.RULES.get("/new", app.NEEDS_TOKEN) is app.NEEDS_TOKEN
+    assert guard.RULES.get("/new", guard.NEEDS_TOKEN) is guard.NEEDS_TOKEN
 
 
 def doors() -> Iterator[Any]:

@@ -164,10 +164,22 @@ class Settings:
         5.0, seconds(0.1, 3600), "SECONDS", "the longest a database statement of a request may run"
     )
     request_timeout: float = setting(
-        30.0, seconds(0.1, 3600), "SECONDS", "the longest a GraphQL operation may take as a whole"
+        5.0, seconds(0.1, 3600), "SECONDS", "the longest a request may take as a whole, GraphQL or REST"
+    )
+    statements_at_most: int = setting(
+        100, whole(1, 1_000_000), "N", "how many statements one request may send to the database"
     )
     rows_at_most: int = setting(
-        100_000, whole(100, 10_000_000), "N", "how many rows one request may read from the database"
+        50_000, whole(100, 10_000_000), "N", "how many rows one request may read from the database"
+    )
+    objects_at_most: int = setting(
+        200_000,
+        whole(100, 100_000_000),
+        "N",
+        "how many objects one answer may hold; one that stands in several places counts at each",
+    )
+    answer_bytes_at_most: int = setting(
+        10_000_000, whole(10_000, 1_000_000_000), "BYTES", "how long one answer may be"
     )
     show_executor: bool = setting(
         False, yes_or_no, "", "say in the extensions of a GraphQL answer which executor made it, and why"

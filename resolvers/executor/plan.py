@@ -369,7 +369,7 @@ class WayBack(Link):
                 if place is not None:  # else it hangs on the one beyond the page
                     lists[place].append(record)
         elif self.connection.needs_rows(page):
-            for record in await run.store.fetch([way.kind], statement.of(keys, run.store.rows_left)):
+            for record in await run.store.fetch([way.kind], statement.of(keys, run.store.budget.rows_left)):
                 lists[record[0] - 1].append(record)
         totals: list[int | None] = [None] * len(keys)
         if self.connection.counts:
@@ -447,7 +447,7 @@ class Single:
         if not level.links:
             return (await level.by_id(run, [id])).get(id)
         statement, kinds, links = self._tree(run, level)
-        records = await run.store.fetch(kinds, statement.of(id, run.store.rows_left))
+        records = await run.store.fetch(kinds, statement.of(id, run.store.budget.rows_left))
         top: list[Any] = []
         parts = [top, *(run.fetched.setdefault(link.number, []) for link in links)]
         for number, record in records:

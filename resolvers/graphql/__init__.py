@@ -1,0 +1,1 @@
+"""How GraphQL operations are read, bounded and answered."""
