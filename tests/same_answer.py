@@ -70,6 +70,7 @@ from resolvers.documents import Draft, columns_of, prepare
 from resolvers.errors import Invalid
 from resolvers.filters import cursor
 from resolvers.graph import Context
+from resolvers.graphql import http
 from resolvers.store import Store
 from schema.graphql import public_errors, schema
 from tests import queries
@@ -340,7 +341,7 @@ class Answers:
 
 
 async def answers(engine: AsyncEngine, case: Case) -> Answers:
-    response = await app._graphql(_request(case), case.context(engine), True)
+    response = await http.answer(_request(case), case.context(engine), True)
     ours, outcome = _apart(bytes(response.body))
     theirs = await _by_core(case, case.context(engine))
     return Answers(_in_order(ours), _in_order(theirs), outcome)
