@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,6 +24,7 @@ from resolvers.auth import Authenticator
 from resolvers.errors import CallerError, HttpError, Unavailable
 from resolvers.graph import Context
 from resolvers.graphql import http
+from resolvers.graphql.profile import DEVELOPMENT, PRODUCTION, Profile
 from resolvers.rest import Rest, error_response
 from resolvers.storage.budget import Bounds, Budget
 from resolvers.store import Store
@@ -47,6 +49,7 @@ def build(settings: Settings) -> Starlette:
     authenticator = Authenticator(settings)
     engine = engine_of(settings)
     bounds = Bounds.of(settings)
+    profile = profile_of(settings)
 
     def store(request: Request) -> Store:
         access = request.state.access  # from the Guard; there is none on a route that is open
@@ -68,12 +71,12 @@ def build(settings: Settings) -> Starlette:
     )
 
     async def graphql(request: Request) -> Response:
-        if asks_for_graphiql(request):
+        if profile.graphiql and asks_for_graphiql(request):
             return HTMLResponse(pages.graphiql(authenticator.is_on), headers=pages.HEADERS)
         context = Context(store(request), base_url, settings.subgraph)
         try:
             async with asyncio.timeout(settings.request_timeout):
-                return await http.answer(request, context, settings.show_executor)
+                return await http.answer(request, context, profile)
         except TimeoutError:
             return http.failed(Unavailable("The operation took too long; ask for less at a time."))
 
@@ -112,7 +115,7 @@ def build(settings: Settings) -> Starlette:
         return Response(metrics.exposed(), media_type=metrics.MEDIA_TYPE)
 
     async def home(request: Request) -> Response:
-        return HTMLResponse(pages.index(), headers=pages.HEADERS)
+        return HTMLResponse(pages.index(profile.graphiql), headers=pages.HEADERS)
 
     async def docs(request: Request) -> Response:
         return HTMLResponse(pages.swagger(), headers=pages.HEADERS)
@@ -168,15 +171,21 @@ def build(settings: Settings) -> Starlette:
         lifespan=lifespan,
     )
     application.router.redirect_slashes = False
+    rules = RULES if profile.graphiql else RULES | {"/graphql": NEEDS_TOKEN}
     for route in application.routes:
         assert isinstance(route, (Route, Mount))
-        route.app = Guard(route.app, authenticator, RULES.get(route.path, NEEDS_TOKEN))
+        route.app = Guard(route.app, authenticator, rules.get(route.path, NEEDS_TOKEN))
     application.state.engine = engine
     application.state.worker = worker
     return application
 
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def profile_of(settings: Settings) -> Profile:
+    """What the graph tells of itself. SettingError where the settings contradict each other."""
+    return replace(PRODUCTION if settings.is_production else DEVELOPMENT, executor=settings.tells_executor)
 
 
 def engine_of(settings: Settings) -> AsyncEngine:

@@ -38,6 +38,10 @@ RIGHTS = ("read", "write")
 SCOPE = re.compile(r"[A-Za-z0-9*]{1,64}:[A-Za-z0-9*]{1,64}:[a-z*]{1,64}")
 
 
+INTROSPECT = "graphql:schema:read"
+"""Lets a token introspect in production. It has to be given by name: `*` does not cover it."""
+
+
 @functools.cache
 def scope(kind: Kind, right: str) -> str:
     """The scope that gives a right over a kind: `tmf622:productOrder:read`."""
@@ -56,7 +60,7 @@ def sufficient(kind: Kind, right: str) -> frozenset[str]:
 def unknown(scopes: Iterable[str]) -> list[str]:
     """Those of the scopes that give no right over anything."""
     known = {one for kind in KINDS.values() for right in RIGHTS for one in sufficient(kind, right)}
-    return [one for one in scopes if one not in known]
+    return [one for one in scopes if one not in known and one != INTROSPECT]
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ class Access:
 
     def may(self, kind: Kind, right: str) -> bool:
         return not self.scopes.isdisjoint(sufficient(kind, right))
+
+    @property
+    def may_introspect(self) -> bool:
+        """Whether it says so by name; of interest in production alone."""
+        return INTROSPECT in self.scopes
 
     def check(self, kind: Kind, right: str) -> None:
         """Forbidden, with the scope that is missing, where the caller does not have the right."""

@@ -333,8 +333,11 @@ def _named(number: str) -> str:
     return f"{number} {apis()[number]}"
 
 
+GRAPHIQL_LINK = '<a href="/graphql">GraphiQL: ask the graph</a>'
+
+
 @functools.cache
-def index() -> str:
+def index(graphiql: bool = True) -> str:
     """What this server offers, with links."""
     nodes: list[Kind | Abstract] = [*KINDS.values(), *ABSTRACTS.values()]
     sections = []
@@ -368,7 +371,7 @@ def index() -> str:
   <h1>tmfgraph</h1>
   <p>One typed graph over TM Forum resources: ask across orders, services and resources in one query, or call
      the TMF paths you know.</p>
-  <p class="doors"><a href="/graphql">GraphiQL: ask the graph</a>
+  <p class="doors">{GRAPHIQL_LINK if graphiql else ""}
      <a href="/docs">Swagger UI: try the TMF paths</a> <a href="/tmf-api">TMF paths as JSON</a>
      <a href="/health/ready">Health</a></p>
   {"".join(sections)}

@@ -40,6 +40,7 @@ from models.declare import (
 from resolvers import graph
 from resolvers.errors import CallerError
 from resolvers.executor import Executor
+from resolvers.graphql.profile import without_suggestion
 from schema.inputs import Inputs
 from schema.types import DateTime, Types, argument, field, make, ways_back
 
@@ -59,9 +60,13 @@ class Schema(FederationSchema):
                 logger.error("Unexpected error at %s", error.path, exc_info=error.original_error)
 
 
-def public_errors(result: ExecutionResult) -> list[dict[str, Any]]:
+def public_errors(result: ExecutionResult, suggestions: bool = True) -> list[dict[str, Any]]:
     """The errors of a result with a code each; unexpected ones without their words."""
-    return [_public(error) for error in result.errors or ()]
+    found = [_public(error) for error in result.errors or ()]
+    if not suggestions:
+        for error in found:
+            error["message"] = without_suggestion(error["message"])
+    return found
 
 
 def _public(error: GraphQLError) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def serve(settings: Settings, *, migrating: bool = True) -> int:
         signal.signal(number, _leave)
     embedded = settings.database_url is None
     with _listener(settings.host, settings.port) as listener:
-        _check_authentication(settings)
+        _check_settings(settings)
         with database.opened(settings) as dsn:
             settings = dataclasses.replace(settings, port=listener.getsockname()[1], database_url=dsn)
             if migrating or embedded:
@@ -57,8 +57,9 @@ def serve(settings: Settings, *, migrating: bool = True) -> int:
             return _answer(settings, listener)
 
 
-def _check_authentication(settings: Settings) -> None:
-    """Whether tokens can be checked as the settings say, before anything is started."""
+def _check_settings(settings: Settings) -> None:
+    """SettingError where the settings do not fit together, or tokens cannot be checked as they say."""
+    _ = settings.tells_executor
     paths.enter()
     from resolvers.auth import Authenticator
 

@@ -117,6 +117,7 @@ def default_data_dir() -> Path:
 # ---- the table -------------------------------------------------------------------------------
 
 Auth = Literal["off", "on"]
+Profile = Literal["development", "production"]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -181,8 +182,18 @@ class Settings:
     answer_bytes_at_most: int = setting(
         10_000_000, whole(10_000, 1_000_000_000), "BYTES", "how long one answer may be"
     )
+    profile: Profile | None = setting(
+        None,
+        one_of("development", "production"),
+        "NAME",
+        "production: no GraphiQL, no GraphQL by GET, no suggestions of names; introspection needs a scope",
+        "development on a loopback address, production on any other",
+    )
     show_executor: bool = setting(
-        False, yes_or_no, "", "say in the extensions of a GraphQL answer which executor made it, and why"
+        False,
+        yes_or_no,
+        "",
+        "say in the extensions of a GraphQL answer which executor made it, and why; in development alone",
     )
     demo: bool = setting(True, yes_or_no, "", "fill an empty embedded database with demo data")
     strict_references: bool = setting(
@@ -270,6 +281,21 @@ class Settings:
             return self.base_url
         host = "localhost" if _reached_locally(self.host) else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def is_production(self) -> bool:
+        """Whether clients are told of the server's making no more than they must."""
+        return self.profile == "production" or (self.profile is None and not is_loopback(self.host))
+
+    @property
+    def tells_executor(self) -> bool:
+        """Whether answers say what made them. SettingError where production forbids it."""
+        if self.show_executor and self.is_production:
+            raise SettingError(
+                "--show-executor tells how queries are answered, which production keeps to itself: "
+                "leave it out, or set --profile development."
+            )
+        return self.show_executor
 
     @property
     def authenticates(self) -> bool:

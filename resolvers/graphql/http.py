@@ -13,6 +13,7 @@ from resolvers import metrics
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
 from resolvers.executor import COMPILED
 from resolvers.graph import Context
+from resolvers.graphql.profile import IntrospectionDisabled, Profile, introspects
 from resolvers.rest import read_body
 from schema.graphql import executor, public_errors, schema
 
@@ -20,8 +21,10 @@ GRAPHQL_BODY_AT_MOST = 256 * 1024
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 
-async def answer(request: Request, context: Context, show_executor: bool) -> Response:
+async def answer(request: Request, context: Context, profile: Profile) -> Response:
     """One operation."""
+    if request.method == "GET" and not profile.queries_by_get:
+        raise HttpError(405, "Method not allowed", "POST operations to /graphql.", {"Allow": "POST"})
     if request.method == "GET" and "query" not in request.query_params:
         raise BadRequest(
             "Send a GraphQL operation: POST it as JSON, or GET with ?query=. A browser gets GraphiQL."
@@ -29,6 +32,8 @@ async def answer(request: Request, context: Context, show_executor: bool) -> Res
     query, variables, name = await _operation(request)
     allowed = {"query"} if request.method == "GET" else {"query", "mutation"}
     media = _media(request)
+    if introspects(query) and not (profile.introspection or context.store.access.may_introspect):
+        return failed(IntrospectionDisabled(), media)
     try:
         data, outcome = await executor().answer(query, variables, name, context)
     except (TooMuch, Unavailable) as error:
@@ -36,14 +41,14 @@ async def answer(request: Request, context: Context, show_executor: bool) -> Res
         return failed(error, media)
     metrics.count_operation(None if outcome is COMPILED else outcome)
     made_by = {"name": "compiled"} if outcome is COMPILED else {"name": "graphql-core", "reason": outcome}
-    shown = {"extensions": {"executor": made_by}} if show_executor else {}
+    shown = {"extensions": {"executor": made_by}} if profile.executor else {}
     if data is not None:
         rest = b"," + _encode(shown)[1:] if shown else b"}"
         return Response(b'{"data":%b%b' % (data, rest), media_type=media)
     result = await execute(query, variables, name, context, allowed)
     body: dict[str, Any] = {}
     if result.errors:
-        body["errors"] = public_errors(result)
+        body["errors"] = public_errors(result, profile.suggestions)
     # Without a data entry the request never ran: it was not valid GraphQL.
     ran = result.data is not None or any(error.path for error in result.errors or ())
     if ran or not result.errors:
@@ -63,7 +68,10 @@ def _media(request: Request) -> str:
 def failed(error: CallerError, media: str = "application/json") -> Response:
     """The answer to a query that cannot be answered at all."""
     extensions = {"code": error.code, **error.details()}
-    body = {"errors": [{"message": str(error), "extensions": extensions}], "data": None}
+    body: dict[str, Any] = {"errors": [{"message": str(error), "extensions": extensions}]}
+    if isinstance(error, IntrospectionDisabled):
+        return Response(_encode(body), error.status, None, media)  # it never ran: there is no data
+    body["data"] = None
     unavailable = isinstance(error, Unavailable)
     headers = {"Retry-After": "1"} if unavailable else None
     return Response(_encode(body), 503 if unavailable else 200, headers, media)
