@@ -19,6 +19,7 @@ from resolvers.documents import prepare
 from resolvers.rows import Row
 from resolvers.store import Store
 from resolvers.tasks import CANCELS
+from schema.graphql import schema
 from tests.samples import HELD_ORDER
 from tmfgraph import migrate
 from tmfgraph.embedded import EmbeddedPostgres
@@ -87,6 +88,7 @@ class Client:
     """Calls the application as HTTP would, and counts the statements that it sends to the database."""
 
     def __init__(self, database_url: str, **settings: Any) -> None:
+        schema()  # as at the start of a server: no request waits for it
         self._runner = asyncio.Runner()
         self.app = app.build(Settings(database_url=database_url, **settings))
         self.statements: list[str] = []
