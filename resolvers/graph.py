@@ -39,9 +39,10 @@ from resolvers.filters import (
     regex,
 )
 from resolvers.loaders import Loaders, leads_to
+from resolvers.requests import accepted_key, digest
 from resolvers.rows import Row, not_found
 from resolvers.statements import Page
-from resolvers.store import Store
+from resolvers.store import Asked, Store
 from schema.types import NODES_AT_MOST, NODES_BY_DEFAULT, Way
 
 Resolver = Callable[..., Any]
@@ -76,6 +77,10 @@ class Reads:
 
 def href(source: Row, info: GraphQLResolveInfo) -> str:
     return f"{info.context.base_url}{source.kind.homes[0].url}/{source.id}"
+
+
+def revision(source: Row, info: GraphQLResolveInfo) -> int:
+    return source.revision
 
 
 @dataclass(frozen=True)
@@ -409,24 +414,45 @@ EVENT = {
 
 
 def create(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> Row:
-        return await info.context.store.create(kind, _document(kind.cls, input, keep_null=False))
+    async def run(source: Any, info: GraphQLResolveInfo, input: dict[str, Any], **given: Any) -> Row:
+        document = _document(kind.cls, input, keep_null=False)
+        return (await info.context.store.create_once(kind, document, _asked(kind, document, given)))[0]
 
     return run
 
 
 def update(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, id: str, input: dict[str, Any]) -> Row:
-        return await info.context.store.patch(kind, id, _document(kind.cls, input, keep_null=True))
+    async def run(source: Any, info: GraphQLResolveInfo, id: str, input: dict[str, Any], **given: Any) -> Row:
+        change, expected = _document(kind.cls, input, keep_null=True), _expected(given)
+        return await info.context.store.patch(kind, id, change, revisions=expected)
 
     return run
 
 
 def delete(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, id: str, force: bool = False) -> Row:
-        return await info.context.store.delete(kind, id, force=force)
+    async def run(source: Any, info: GraphQLResolveInfo, id: str, force: bool = False, **given: Any) -> Row:
+        return await info.context.store.delete(kind, id, force=force, revisions=_expected(given))
 
     return run
+
+
+def _asked(kind: Kind, document: dict[str, Any], given: Mapping[str, Any]) -> Asked | None:
+    """The creation as one that may be asked for again, where it has a key."""
+    if "idempotencyKey" not in given:
+        return None
+    if given["idempotencyKey"] is None:
+        raise BadRequest("idempotencyKey is null: leave it out to create without a key.")
+    key = accepted_key(given["idempotencyKey"], "idempotencyKey")
+    return Asked(key, digest(f"create{kind.name}", document))
+
+
+def _expected(given: Mapping[str, Any]) -> frozenset[int] | None:
+    """The revisions that a write may replace; None where any will do."""
+    if "ifRevision" not in given:
+        return None
+    if given["ifRevision"] is None:  # of a variable that was to hold one: it would protect nothing
+        raise BadRequest("ifRevision is null: leave it out to write whatever the revision is.")
+    return frozenset({given["ifRevision"]})
 
 
 def _document(cls: type[Any], data: dict[str, Any], *, keep_null: bool) -> dict[str, Any]:

@@ -338,7 +338,11 @@ def idempotency_key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
-    key = key.strip().strip('"')
+    return accepted_key(key.strip().strip('"'), "An Idempotency-Key")
+
+
+def accepted_key(key: str, name: str) -> str:
+    """A key as it may be kept; BadRequest, with what it is called, where it may not."""
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
-        raise BadRequest("An Idempotency-Key has 1 to 255 printable ASCII characters.")
+        raise BadRequest(f"{name} has 1 to 255 printable ASCII characters.")
     return key

@@ -42,7 +42,7 @@ from resolvers.errors import CallerError
 from resolvers.executor import Executor
 from resolvers.graphql.profile import without_suggestion
 from schema.inputs import Inputs
-from schema.types import DateTime, Types, argument, field, make, ways_back
+from schema.types import REVISION, DateTime, Revision, Types, argument, field, make, ways_back
 
 logger = logging.getLogger("tmfgraph.graphql")
 
@@ -93,7 +93,7 @@ def schema() -> Schema:
         query=_query(types, inputs),
         mutation=_mutation(types, inputs),
         types=[*types.kinds.values(), *_cases(types), *types.others.values()],
-        config=StrawberryConfig(scalar_map={dt.datetime: DateTime}),
+        config=StrawberryConfig(scalar_map={dt.datetime: DateTime, Revision: REVISION}),
         federation_version=FEDERATION,
         extensions=[lambda: ParserCache(maxsize=PLANS_KEPT), lambda: ValidationCache(maxsize=PLANS_KEPT)],
     )
@@ -162,16 +162,32 @@ def _mutation(types: Types, inputs: Inputs) -> Any:
         if "create" in kind.operations:
             name, doc = f"create{kind.name}", f"Creates a {kind.name}."
             data = argument("input", inputs.create[kind.name], f"The new {kind.name}.")
-            fields[name] = (one, field(doc, name, [data]))
+            fields[name] = (one, field(doc, name, [data, _key(kind)]))
         if "patch" in kind.operations:
             name, doc = f"update{kind.name}", f"Changes a {kind.name}."
             data = argument("input", inputs.update[kind.name], "What changes.")
-            fields[name] = (one, field(doc, name, [id, data]))
+            fields[name] = (one, field(doc, name, [id, data, _expected(kind)]))
         if "delete" in kind.operations:
             name, doc = f"delete{kind.name}", f"Deletes a {kind.name} and gives what it was."
             force = argument("force", bool, "Delete it even where others refer to it.", default=False)
-            fields[name] = (one, field(doc, name, [id, force]))
+            fields[name] = (one, field(doc, name, [id, force, _expected(kind)]))
     return make("Mutation", "What can be written.", fields)
+
+
+def _key(kind: Kind) -> Any:
+    doc = (
+        "Names this creation, in 1 to 255 printable ASCII characters: the same again under the same key "
+        f"gives the {kind.name} that the first made, and makes no second one. Keys are kept for two days."
+    )
+    return argument("idempotencyKey", Optional[str], doc, default=strawberry.UNSET)
+
+
+def _expected(kind: Kind) -> Any:
+    doc = (
+        f"The `revision` at which the {kind.name} was read: at any other nothing is written, and the error "
+        "is PRECONDITION_FAILED. Left out, it is written whatever its revision."
+    )
+    return argument("ifRevision", Optional[Revision], doc, default=strawberry.UNSET)
 
 
 def _attach(made: Schema, externals: Iterable[str]) -> None:
@@ -187,7 +203,12 @@ def _attach(made: Schema, externals: Iterable[str]) -> None:
             core.type_map[cls.__name__].resolve_type = _case(cls)
     for kind in KINDS.values():
         resolvers: dict[str, graph.Resolver] = {a.graphql_name: graph.Reads(a) for a in kind.attributes}
-        resolvers |= {"href": graph.href, "extension": graph.Extension(kind.cls), "history": graph.history}
+        resolvers |= {
+            "href": graph.href,
+            "revision": graph.revision,
+            "extension": graph.Extension(kind.cls),
+            "history": graph.history,
+        }
         for attribute in kind.attributes:
             points = attribute.mark(Points)
             if points:

@@ -10,9 +10,10 @@ import functools
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, NewType, Optional
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.federation.schema_directives import Key, Shareable
 from strawberry.federation.types import FieldSet
@@ -59,6 +60,29 @@ DateTime = strawberry.scalar(
     description="A date-time of RFC 3339 in UTC, to the millisecond: 2026-11-24T08:00:00.000Z.",
     serialize=lambda value: value,
     parse_value=_parse_date_time,
+)
+
+REVISION_AT_MOST = 2**63 - 1
+
+
+def _parse_revision(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():  # as JSON may write a whole number
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= REVISION_AT_MOST:
+        shown = str(value)[:60]
+        raise GraphQLError(f"A revision is a whole number such as 3, as it was read, not {shown!r}.")
+    return value
+
+
+Revision = NewType("Revision", int)
+REVISION = strawberry.scalar(
+    name="Revision",
+    description="How often an entity has been written, counted from 1: a whole number, which may be larger "
+    "than an Int. It is given back as it was read, as a number or as text.",
+    serialize=lambda value: value,
+    parse_value=_parse_revision,
 )
 
 SCALARS: dict[Any, Any] = {str: str, int: int, float: float, bool: bool, dt.datetime: dt.datetime, Json: JSON}
@@ -183,9 +207,9 @@ class Types:
         self._enums: dict[Any, Any] = {cls: _enum(cls) for cls in ENUMERATIONS}
         self.externals: dict[str, Any] = {}
         self._unions: dict[str, Any] = {}
-        self.entity = make(
-            "Entity", description(Entity), self._plain(attributes(Entity)), decorator=strawberry.interface
-        )
+        doc = "How often it has been written, counted from 1; `ifRevision` of a mutation takes it back."
+        of_all = self._plain(attributes(Entity)) | {"revision": (Revision, field(doc, "revision"))}
+        self.entity = make("Entity", description(Entity), of_all, decorator=strawberry.interface)
         self.abstracts: dict[str, Any] = {}
         self.values: dict[Any, Any] = {}
         for cls in VALUES:

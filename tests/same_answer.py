@@ -63,7 +63,7 @@ from models.declare import (
     roots,
     special_of,
 )
-from models.tables import metadata
+from models.tables import metadata, table
 from resolvers import bulk
 from resolvers.auth import EVERYTHING, Access, scope
 from resolvers.documents import Draft, columns_of, prepare
@@ -102,6 +102,7 @@ EXTENSIONS = [
     "x-ext", 'a"b\\c', "é", "", "$ref", "k0", "document", "__typename", "extension", "atType", "@extra", "\u2028", "target",
     "serialNumber", "value", "name", "state", "lifecycleState", "resourceVersion",
 ]  # fmt: skip
+REVISIONS = [2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1]
 NESTED_AT_MOST = 4
 VALUES_KNOWN = 40
 """Of one attribute."""
@@ -299,6 +300,9 @@ async def fill(engine: AsyncEngine, data: Data, rng: random.Random) -> None:
         await store.put(draft)
     for draft in rng.sample(data.drafts, 8):
         await store.delete(draft.kind, draft.id, force=True)
+    async with engine.begin() as connection:
+        for kind in rng.sample(roots(), 3):
+            await connection.execute(sa.update(table(kind)).values(revision=rng.choice(REVISIONS)))
 
 
 # ---- two answers --------------------------------------------------------------------------------

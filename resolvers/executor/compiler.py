@@ -470,6 +470,8 @@ class _Entity(_Object):
         resolver: Any = field.resolve
         if resolver is graph.href:
             return f"run.base_url + {self._kind.homes[0].url + '/'!r} + {self._column('id')}"
+        if resolver is graph.revision:
+            return self._column("revision")
         if isinstance(resolver, graph.Reads):
             return self._attribute(resolver.attribute, details)
         if isinstance(resolver, graph.Extension):
