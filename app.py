@@ -68,6 +68,7 @@ def build(settings: Settings) -> Starlette:
         base_url=base_url,
         directory=settings.exchange_dir,
         strict_references=settings.strict_references,
+        document_bytes=settings.document_bytes_at_most,
     )
 
     async def graphql(request: Request) -> Response:

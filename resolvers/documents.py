@@ -1,9 +1,8 @@
 """Documents on their way in: checked, completed by what the server sets, and taken apart into rows."""
 
-import copy
 import functools
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ import msgspec
 from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now, relations
 from models.declare import Kind, Reached
 from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
-from resolvers.errors import IllegalMove, Invalid
+from resolvers.errors import DocumentTooLarge, IllegalMove, Invalid
 from resolvers.rows import Row
 
 
@@ -28,12 +27,16 @@ class Draft:
     warnings: list[Problem] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
     secret_places: list[str] = field(default_factory=list)
+    filled: frozenset[str] = frozenset()
+    """The attributes that the server filled with the present moment."""
+    by_server: bool = False
+    """Whether the server itself makes it, or this change of it."""
 
     @property
     def state(self) -> str | None:
         return state_of(self.kind, self.body)
 
-    @property
+    @functools.cached_property
     def document(self) -> str:
         return encode(self.body)
 
@@ -55,10 +58,8 @@ def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool 
     for attribute in kind.attributes:
         if attribute.server_set and not imported:
             body.pop(attribute.key, None)
-    moment = now()
-    for attribute in kind.attributes:
-        if attribute.stamped and attribute.key not in body:
-            body[attribute.key] = moment
+    filled = [a.key for a in kind.attributes if a.stamped and a.key not in body]
+    body |= dict.fromkeys(filled, now())
     if body.get("@type") is None:
         body["@type"] = kind.name
     flow, state = kind.flow, kind.state
@@ -75,7 +76,7 @@ def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool 
         raise Invalid(kind.name, refused)
     if not imported:
         _stamp_reached(kind, body, None)
-    return _draft(kind, id, body, checked, problems)
+    return _draft(kind, id, body, checked, problems, filled=filled)
 
 
 def extended(draft: Draft, change: dict[str, Any]) -> Draft:
@@ -85,11 +86,18 @@ def extended(draft: Draft, change: dict[str, Any]) -> Draft:
     if checked.problems:
         raise Invalid(draft.kind.name, checked.problems)
     checked.secrets = draft.secrets
-    return _draft(draft.kind, draft.id, body, checked)
+    return _draft(draft.kind, draft.id, body, checked, by_server=True)
 
 
 def _draft(
-    kind: Kind, id: str, body: dict[str, Any], checked: Checked, warnings: Sequence[Problem] = ()
+    kind: Kind,
+    id: str,
+    body: dict[str, Any],
+    checked: Checked,
+    warnings: Sequence[Problem] = (),
+    *,
+    filled: Iterable[str] = (),
+    by_server: bool = False,
 ) -> Draft:
     return Draft(
         kind,
@@ -100,6 +108,8 @@ def _draft(
         list(warnings),
         checked.secrets,
         checked.secret_places,
+        frozenset(filled),
+        by_server,
     )
 
 
@@ -145,12 +155,11 @@ def revised(kind: Kind, id: str, old: dict[str, Any], new: Any, *, by_server: bo
     before, body = ({k: v for k, v in one.items() if k not in ("id", "href")} for one in (old, new))
     if body.get("@type") is None:
         body["@type"] = kind.name
-    for attribute in kind.attributes:
-        if attribute.restamped:
-            body[attribute.key] = now()
+    filled = [a.key for a in kind.attributes if a.restamped]
+    body |= dict.fromkeys(filled, now())
     checked = check(kind, body)
     if checked.problems:
-        earlier = {(p.path, p.message) for p in check(kind, copy.deepcopy(before)).problems}
+        earlier = {(p.path, p.message) for p in check(kind, copied(before)).problems}
         problems += [p for p in checked.problems if (p.path, p.message) not in earlier]
     if problems:
         raise Invalid(kind.name, problems)
@@ -159,7 +168,7 @@ def revised(kind: Kind, id: str, old: dict[str, Any], new: Any, *, by_server: bo
     if kind.flow and was and moved and (now_ is None or not kind.flow.allows(was, now_)):
         raise IllegalMove(kind.name, id, was, str(now_), kind.flow.moves.get(was, ()))
     _stamp_reached(kind, body, was)
-    return _draft(kind, id, body, checked)
+    return _draft(kind, id, body, checked, filled=filled, by_server=by_server)
 
 
 def _same(new: Any, old: Any) -> bool:
@@ -171,7 +180,7 @@ def _same(new: Any, old: Any) -> bool:
 def merge(target: Any, patch: Any) -> Any:
     """RFC 7396: null removes, an object merges, all else replaces. Neither argument is changed."""
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return copied(patch)
     result = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:
@@ -179,6 +188,54 @@ def merge(target: Any, patch: Any) -> Any:
         else:
             result[key] = merge(result.get(key), value)
     return result
+
+
+SERVERS_ROOM = 5
+"""How many times longer than a caller's a document may be that the server makes or changes: the monitor of a
+request holds it as text, and the answer to it besides."""
+
+
+def check_size(draft: Draft, at_most: int | None, before: str = "") -> None:
+    """DocumentTooLarge where a draft is longer than a document may be, unless it was no shorter before."""
+    if at_most is None:
+        return
+    limit, size = at_most * (SERVERS_ROOM if draft.by_server else 1), _bytes(draft.document)
+    if size > limit and size > _bytes(before):
+        raise DocumentTooLarge(draft.kind.name, size, limit)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def is_change(old: Row, draft: Draft) -> bool:
+    """Whether a draft says anything else than what is stored, moments that the server fills in aside.
+
+    A secret that is given again counts, as nobody can tell; one to be forgotten does not.
+    """
+    if draft.kind is not old.kind or any(secret.text is not None for secret in draft.secrets):
+        return True
+    before: dict[str, Any] = msgspec.json.decode(old.document)
+    before, after = ({k: v for k, v in one.items() if k not in draft.filled} for one in (before, draft.body))
+    return not (before == after and equal(before, after))  # the first is fast, and takes 1 for true
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same: numbers by what they count, objects whatever their order."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return one == other
+
+
+def copied(value: Any) -> Any:
+    """A JSON value of its own."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _stamp_reached(kind: Kind, body: dict[str, Any], was: str | None) -> None:

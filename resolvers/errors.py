@@ -63,6 +63,24 @@ class Invalid(CallerError):
         return {"problems": [{"path": p.path, "message": p.message} for p in self.problems]}
 
 
+class DocumentTooLarge(CallerError):
+    """A document that would be longer than one may be."""
+
+    status = 413
+    code = "DOCUMENT_TOO_LARGE"
+    reason = "The document would be too large"
+
+    def __init__(self, kind: str, value: int, limit: int) -> None:
+        self._details = {"limit": "bytes of a document", "atMost": limit, "value": value}
+        super().__init__(
+            f"This {kind} would have {value:,} bytes; a document may have up to {limit:,} "
+            "(document_bytes_at_most). Keep less in it."
+        )
+
+    def details(self) -> dict[str, Any]:
+        return self._details
+
+
 class NotFound(CallerError):
     """There is no such thing."""
 

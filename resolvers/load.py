@@ -15,9 +15,11 @@ from models import door
 from models.declare import KINDS, Kind
 from models.door import BadJson
 from resolvers import bulk
-from resolvers.documents import Draft, prepare
-from resolvers.errors import BadRequest, CallerError, Invalid
+from resolvers.documents import Draft, check_size, prepare
+from resolvers.errors import BadRequest, CallerError, DocumentTooLarge, Invalid
+from resolvers.storage.budget import Bounds, Budget
 from resolvers.store import Store
+from resolvers.transaction import Put
 from tmfgraph import database, memory
 from tmfgraph.settings import Settings
 
@@ -32,12 +34,16 @@ class Tally:
 
     new: int = 0
     changed: int = 0
+    unchanged: int = 0
     refused: int = 0
     warnings: int = 0
 
+    def count(self, put: Put) -> None:
+        setattr(self, put.value, getattr(self, put.value) + 1)
+
     @property
     def seen(self) -> int:
-        return self.new + self.changed + self.refused
+        return self.new + self.changed + self.unchanged + self.refused
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,8 @@ async def run(
     progress = _Progress(said, quiet)
     memory.spare_collector(young=500_000)
     engine = database.engine(dsn, connect_args={"timeout": 10})
-    store = Store(engine, actor="load", strict_references=settings.strict_references)
+    budget = Budget(Bounds(document_bytes=settings.document_bytes_at_most))
+    store = Store(engine, actor="load", strict_references=settings.strict_references, budget=budget)
     try:
         return await _load(engine, store, files, chosen, dry_run, lenient, progress)
     finally:
@@ -105,7 +112,9 @@ async def _load(
         for name in files:
             try:
                 for place, found in read(name):
-                    draft = _draft(place, found, chosen, lenient, progress)
+                    draft = _draft(
+                        place, found, chosen, lenient, store.budget.bounds.document_bytes, progress
+                    )
                     if draft is not None:
                         await batches.add((place, draft))
             except (OSError, UnicodeDecodeError) as error:
@@ -226,7 +235,12 @@ def _named(name: Any) -> Kind | None:
 
 
 def _draft(
-    place: Place, found: Any, chosen: Kind | None, lenient: bool, progress: "_Progress"
+    place: Place,
+    found: Any,
+    chosen: Kind | None,
+    lenient: bool,
+    document_bytes: int | None,
+    progress: "_Progress",
 ) -> Draft | None:
     if isinstance(found, BadJson):
         return progress.refuse(place, str(found))
@@ -237,6 +251,9 @@ def _draft(
         return progress.refuse(place, "neither @type nor @baseType names a kind; say which with --kind")
     try:
         draft = prepare(kind, found, imported=True, lenient=lenient)
+        check_size(draft, document_bytes)
+    except DocumentTooLarge as error:
+        return progress.refuse(place, str(error))
     except Invalid as error:
         for problem in error.problems:
             progress.say(
@@ -272,10 +289,7 @@ async def _keep(
         rest = new + rest
     for place, draft in rest:
         try:
-            if await store.put(draft):
-                progress.tally.new += 1
-            else:
-                progress.tally.changed += 1
+            progress.tally.count(await store.put(draft))
         except BadRequest as error:
             progress.refuse(place, str(error))
         except CallerError as error:
@@ -311,6 +325,7 @@ class _Progress:
             words = f"{t.new:,} documents are good, {t.refused:,} bad; nothing was written"
         else:
             words = f"{t.new:,} documents are new, {t.changed:,} changed, {t.refused:,} refused"
+            words += f", {t.unchanged:,} as they were" if t.unchanged else ""
         words += f"; {t.warnings:,} warnings." if t.warnings else "."
         if not self._quiet or t.refused:
             self.say(words)

@@ -1,6 +1,6 @@
 """Patches as lists of operations: JSON Patch (RFC 6902) and TMF630's JSON Patch Query, on JSON values.
 
-Pure functions. A patch is carried out on a copy, as a whole or not at all.
+Pure functions. A patch changes no document that it is given, and is carried out as a whole or not at all.
 """
 
 import itertools
@@ -11,25 +11,35 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+
 from models.door import MAX_DEPTH
-from resolvers.errors import BadRequest, Conflict, FailedTest, PathNotFound
+from resolvers.documents import equal
+from resolvers.errors import BadRequest, Conflict, FailedTest, PathNotFound, TooMuch
 
 OPERATIONS_AT_MOST = 100
 BYTES_AT_MOST = 2 * 1024 * 1024
 PATH_AT_MOST = 1000
 NESTED_AT_MOST = 16
 CHANGES_AT_MOST = 10_000
-STEPS_AT_MOST = 100_000
+PATHS_AT_MOST = 16_000
+STEPS_AT_MOST = 30_000
+MOVED_IN_A_STEP = 200
+"""How many elements of an array count as one step where they are only moved along."""
 
 Path = tuple[Any, ...]
 """The names and indexes that lead to a place in a document."""
+
+Place = tuple[Path, Any]
+"""A place in a document, with what is there."""
 
 
 def json_patch(document: Any, operations: Any) -> Any:
     """The document after a JSON Patch (RFC 6902), which finds its places by JSON Pointer (RFC 6901).
 
-    The given document is never changed. BadRequest names an operation that is malformed by its place,
-    `$[2].path`; FailedTest and PathNotFound one that does not fit the document.
+    The given document is never changed; the new one shares with it what stays as it is. BadRequest names an
+    operation that is malformed by its place, `$[2].path`; FailedTest and PathNotFound one that does not fit
+    the document. TooMuch.
     """
     return _Patch(document, queried=False).applied(_operations(operations, _pointer))
 
@@ -62,17 +72,6 @@ def added(operations: Any) -> list[Any]:
     return values
 
 
-def equal(one: Any, other: Any) -> bool:
-    """Whether two JSON values are the same: numbers by what they count, objects whatever their order."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(equal, one, other))
-    return one == other
-
-
 # ---- operations -----------------------------------------------------------------------------------
 
 NEEDS = {
@@ -103,6 +102,10 @@ def _operations(given: Any, steps: "Callable[[str, str], _Steps]") -> list[_Oper
         raise BadRequest("A patch must be an array of operations.")
     if len(given) > OPERATIONS_AT_MOST:
         raise BadRequest(f"A patch may have up to {OPERATIONS_AT_MOST} operations, not {len(given)}.")
+    paths = [one.get(key) for one in given if isinstance(one, dict) for key in ("path", "from")]
+    length = sum(len(path) for path in paths if isinstance(path, str))
+    if length > PATHS_AT_MOST:
+        raise TooMuch("characters in the paths of a patch", length, PATHS_AT_MOST, "write them shorter")
     return [_operation(one, f"$[{number}]", steps) for number, one in enumerate(given)]
 
 
@@ -155,15 +158,24 @@ def _number(text: str) -> float:
 
 
 class _Work:
-    """Counts what selecting costs, so that no path can keep the server busy."""
+    """Counts what a patch goes through and writes, so that none can keep the server busy."""
 
     def __init__(self) -> None:
-        self._left = STEPS_AT_MOST
+        self._steps = self._bytes = 0
 
-    def step(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise BadRequest("The paths of this patch go through too many values; select fewer of them.")
+    def step(self, number: int = 1) -> None:
+        """So many more values are looked at, compared, moved along or copied."""
+        self._steps += number
+        if self._steps > STEPS_AT_MOST:
+            hint = "let its paths go through fewer values, and write fewer"
+            raise TooMuch("values that a patch goes through", self._steps, STEPS_AT_MOST, hint)
+
+    def write(self, value: Any) -> None:
+        """One more value is written."""
+        self._bytes += len(msgspec.json.encode(value))
+        if self._bytes > BYTES_AT_MOST:
+            hint = "write less, what is copied and moved included"
+            raise TooMuch("bytes that a patch writes", self._bytes, BYTES_AT_MOST, hint)
 
 
 @dataclass(frozen=True)
@@ -172,34 +184,36 @@ class _Key:
 
     key: str
 
-    def of(self, value: Any, work: _Work, new: bool) -> Iterator[tuple[Path, Any]]:
-        """The places that the step leads to, with what is there; a new one where a value is to be added."""
-        work.step()
-        if isinstance(value, dict):
-            if new or self.key in value:
-                yield (self.key,), value.get(self.key)
-        elif isinstance(value, list):
-            yield from self._within(value, work, new)
+    def after(self, found: list[Place], work: _Work, new: bool) -> list[Place]:
+        """The places that the step leads to; a new one where a value is to be added."""
+        key, reached = self.key, list[Place]()
+        work.step(len(found))
+        for path, value in found:
+            if isinstance(value, dict):
+                if new or key in value:
+                    reached.append(((*path, key), value.get(key)))
+            elif isinstance(value, list):
+                reached += self._within(path, value, work, new)
+        return reached
 
-    def _within(self, value: list[Any], work: _Work, new: bool) -> Iterator[tuple[Path, Any]]:
+    def _within(self, path: Path, value: list[Any], work: _Work, new: bool) -> list[Place]:
         if self.key == "-" and new:
-            yield (len(value),), None
-        elif _INDEX.fullmatch(self.key) and int(self.key) < len(value) + new:
+            return [((*path, len(value)), None)]
+        if _INDEX.fullmatch(self.key) and int(self.key) < len(value) + new:
             index = int(self.key)
-            yield (index,), value[index] if index < len(value) else None
+            return [((*path, index), value[index] if index < len(value) else None)]
+        return []
 
 
 @dataclass(frozen=True)
 class _Name(_Key):
     """A step that goes through arrays: what is no index is looked for in every element."""
 
-    def _within(self, value: list[Any], work: _Work, new: bool) -> Iterator[tuple[Path, Any]]:
+    def _within(self, path: Path, value: list[Any], work: _Work, new: bool) -> list[Place]:
         if _is_index(self.key):
-            yield from super()._within(value, work, new)
-            return
-        for index, element in enumerate(value):
-            for path, inner in self.of(element, work, new):
-                yield (index, *path), inner
+            return super()._within(path, value, work, new)
+        work.step(len(value))
+        return self.after([((*path, index), element) for index, element in enumerate(value)], work, new)
 
 
 @dataclass(frozen=True)
@@ -208,58 +222,66 @@ class _Where:
 
     holds: "_Condition"
 
-    def of(self, value: Any, work: _Work, new: bool) -> Iterator[tuple[Path, Any]]:
-        if not isinstance(value, list):
-            work.step()
-            if self.holds(value, work):
-                yield (), value
-            return
-        for index, element in enumerate(value):
-            work.step()
-            if self.holds(element, work):
-                yield (index,), element
+    def after(self, found: list[Place], work: _Work, new: bool) -> list[Place]:
+        reached = list[Place]()
+        for path, value in found:
+            if not isinstance(value, list):
+                work.step()
+                if self.holds(value, work):
+                    reached.append((path, value))
+                continue
+            work.step(len(value))
+            for index, element in enumerate(value):
+                if self.holds(element, work):
+                    reached.append(((*path, index), element))
+        return reached
 
 
 _Steps = tuple[_Key | _Where, ...]
 _Condition = Callable[[Any, _Work], bool]
 
 
-def _selected(value: Any, steps: _Steps, work: _Work, *, new: bool = False) -> list[tuple[Path, Any]]:
-    """The places that steps lead to from a value, with what is there, in the order of the document."""
-    found: list[tuple[Path, Any]] = [((), value)]
+def _selected(value: Any, steps: _Steps, work: _Work, *, new: bool = False) -> list[Place]:
+    """The places that steps lead to from a value, in the order of the document."""
+    found: list[Place] = [((), value)]
     for left, step in zip(range(len(steps) - 1, -1, -1), steps, strict=True):
-        found = [
-            ((*path, *further), inner)
-            for path, outer in found
-            for further, inner in step.of(outer, work, new and not left)
-        ]
+        found = step.after(found, work, new and not left)
     return found
+
+
+def _values(value: Any, steps: _Steps, work: _Work) -> list[Any]:
+    """What is at the places that steps lead to from a value."""
+    work.step()
+    for number, step in enumerate(steps):
+        if not isinstance(value, dict) or not isinstance(step, _Key):
+            return [inner for _, inner in _selected(value, steps[number:], work)]
+        if step.key not in value:
+            return []
+        value = value[step.key]
+    return [value]
 
 
 # ---- carrying out ---------------------------------------------------------------------------------
 
 
 class _Patch:
-    """A copy of a document that operations change, within bounds."""
+    """A document that operations change, within bounds. What they change of it becomes a copy; the rest is
+    that of the document given."""
 
     def __init__(self, document: Any, *, queried: bool) -> None:
         # In a list, so that the whole document has a place as every part of it has.
-        self._root = [_copied(document)]
-        self._before = document
+        self._root = [document]
+        self._ours: dict[int, Any] = {}
+        """The objects and arrays that were copied for this patch, and may be changed, by their identity."""
         self._queried = queried
         self._work = _Work()
         self._changes = 0
-        self._written = 0
 
     def applied(self, operations: list[_Operation]) -> Any:
         """The document after all operations."""
         for operation in operations:
             getattr(self, f"_{operation.op}")(operation)
-        [document] = self._root
-        size = _size(document)
-        if size > BYTES_AT_MOST and size > _size(self._before):
-            raise BadRequest(f"The document would grow to {size} bytes; it may have up to {BYTES_AT_MOST}.")
-        return document
+        return self._root[0]
 
     def _add(self, operation: _Operation) -> None:
         self._add_value(operation, operation.value)
@@ -279,11 +301,11 @@ class _Patch:
 
     def _copy(self, operation: _Operation) -> None:
         path = self._only(operation)
-        self._add_value(operation, _copied(self._holder(path)[path[-1]]))
+        self._add_value(operation, self._at(path))
 
     def _test(self, operation: _Operation) -> None:
         for path in self._found(operation):
-            if not equal(self._holder(path)[path[-1]], operation.value):
+            if not self._equal(self._at(path), operation.value):
                 raise FailedTest(operation.place, operation.path)
 
     def _add_value(self, operation: _Operation, value: Any) -> None:
@@ -291,13 +313,14 @@ class _Patch:
         for path in reversed(self._found(operation, new=True)):
             holder, key = self._holder(path), path[-1]
             if by_key and isinstance(holder, list):
+                self._work.step(len(holder) // MOVED_IN_A_STEP)
                 holder.insert(key, self._new(operation, value, path))
                 continue
             old = holder[key] if isinstance(holder, list) else holder.get(key)
             if self._queried and isinstance(old, list) and not isinstance(value, list):
-                old.append(self._new(operation, value, (*path, len(old))))
+                self._own(holder, key).append(self._new(operation, value, (*path, len(old))))
             elif self._queried and isinstance(old, dict) and isinstance(value, dict):
-                old.update(self._new(operation, value, path))
+                self._own(holder, key).update(self._new(operation, value, path))
             else:
                 holder[key] = self._new(operation, value, path)
 
@@ -308,7 +331,8 @@ class _Patch:
             raise PathNotFound(f"{operation.place}.path", operation.path)
         self._changes += len(found)
         if self._changes > CHANGES_AT_MOST:
-            raise BadRequest(f"{operation.place}: a patch may change up to {CHANGES_AT_MOST} values.")
+            hint = "let its paths lead to fewer places"
+            raise TooMuch("changes that a patch makes", self._changes, CHANGES_AT_MOST, hint)
         return [(0, *path) for path in found]
 
     def _only(self, operation: _Operation) -> Path:
@@ -326,44 +350,57 @@ class _Patch:
         """Removes the value at a place and gives it."""
         if len(path) == 1:
             raise BadRequest(f"{operation.place} would take away the whole document; use DELETE for that.")
-        return self._holder(path).pop(path[-1])
+        holder = self._holder(path)
+        self._work.step(len(holder) // MOVED_IN_A_STEP)
+        return holder.pop(path[-1])
 
-    def _holder(self, path: Path) -> Any:
-        """The object or array that a place is in."""
+    def _at(self, path: Path) -> Any:
+        """What is at a place."""
         value: Any = self._root
-        for step in path[:-1]:
+        for step in path:
             value = value[step]
         return value
 
+    def _holder(self, path: Path) -> Any:
+        """The object or array that a place is in, to be changed."""
+        value: Any = self._root
+        for step in path[:-1]:
+            value = self._own(value, step)
+        return value
+
+    def _own(self, holder: Any, step: Any) -> Any:
+        """The object or array below another, to be changed: a copy of it in its place, the first time."""
+        inner = holder[step]
+        if id(inner) not in self._ours:
+            self._work.step(len(inner) // MOVED_IN_A_STEP)
+            inner = holder[step] = inner.copy()
+            self._ours[id(inner)] = inner
+        return inner
+
+    def _equal(self, one: Any, other: Any) -> bool:
+        self._work.step(1 if not isinstance(one, (dict, list)) else len(one) + 1)
+        if isinstance(one, dict) and isinstance(other, dict):
+            return one.keys() == other.keys() and all(self._equal(v, other[k]) for k, v in one.items())
+        if isinstance(one, list) and isinstance(other, list):
+            return len(one) == len(other) and all(map(self._equal, one, other))
+        return equal(one, other)
+
     def _new(self, operation: _Operation, value: Any, path: Path) -> Any:
         """A value of its own for a place; refused where the document would become too deep or too large."""
-        if not _fits(value, MAX_DEPTH + 1 - len(path)):
+        self._work.write(value)
+        return self._copied(operation, value, MAX_DEPTH + 1 - len(path))
+
+    def _copied(self, operation: _Operation, value: Any, levels: int) -> Any:
+        if not isinstance(value, (dict, list)):
+            return value
+        if levels <= 0:
             raise BadRequest(f"{operation.place}: a document may be nested up to {MAX_DEPTH} levels deep.")
-        self._written += _size(value)
-        if self._written > BYTES_AT_MOST:
-            raise BadRequest(
-                f"{operation.place}: a patch may write up to {BYTES_AT_MOST} bytes, what it copies and moves "
-                "included."
-            )
-        return _copied(value)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(inner) for key, inner in value.items()}
-    return [_copied(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _fits(value: Any, levels: int) -> bool:
-    if not isinstance(value, (dict, list)):
-        return True
-    inner = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_fits(one, levels - 1) for one in inner)
-
-
-def _size(value: Any) -> int:
-    """How many bytes a value has as JSON."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+        self._work.step(len(value) + 1)
+        found = value.copy()
+        for key, inner in found.items() if isinstance(found, dict) else enumerate(found):
+            if isinstance(inner, (dict, list)):
+                found[key] = self._copied(operation, inner, levels - 1)
+        return found
 
 
 # ---- JSON Pointer, alone and with a query ---------------------------------------------------------
@@ -424,7 +461,7 @@ def _unquoted(text: str, place: str) -> str:
 
 def _all_hold(wanted: list[tuple[list[str], str]]) -> _Condition:
     """Whether a value has all these texts at these names, those below one array in the same element of it."""
-    here = [text for keys, text in wanted if not keys]
+    here = [_reader(text) for keys, text in wanted if not keys]
     inside: dict[str, list[tuple[list[str], str]]] = {}
     for keys, text in wanted:
         if keys:
@@ -434,9 +471,11 @@ def _all_hold(wanted: list[tuple[list[str], str]]) -> _Condition:
     def holds(value: Any, work: _Work) -> bool:
         work.step()
         if isinstance(value, list):
+            work.step(len(value))
             return any(holds(element, work) for element in value)
-        if not all(_reads(value, text) for text in here):
-            return False
+        for reads in here:
+            if not reads(value):
+                return False
         return not deeper or (
             isinstance(value, dict)
             and all(key in value and condition(value[key], work) for key, condition in deeper.items())
@@ -445,13 +484,18 @@ def _all_hold(wanted: list[tuple[list[str], str]]) -> _Condition:
     return holds
 
 
-def _reads(value: Any, text: str) -> bool:
+def _reader(text: str) -> Callable[[Any], bool]:
     """Whether a scalar is what a text says."""
-    if isinstance(value, str):
-        return value == text
-    if isinstance(value, bool) or value is None:
-        return json.dumps(value) == text
-    return isinstance(value, (int, float)) and bool(_NUMBER.fullmatch(text)) and value == _number(text)
+    number = _number(text) if _NUMBER.fullmatch(text) else None
+
+    def reads(value: Any) -> bool:
+        if isinstance(value, str):
+            return value == text
+        if isinstance(value, bool) or value is None:
+            return json.dumps(value) == text
+        return number is not None and isinstance(value, (int, float)) and value == number
+
+    return reads
 
 
 # ---- JSONPath -------------------------------------------------------------------------------------
@@ -553,14 +597,14 @@ class _JsonPath:
             self._take()
             parts.append(self._and())
         self._depth -= 1
-        return lambda value, work: any(part(value, work) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda value, work: any(part(value, work) for part in parts)
 
     def _and(self) -> _Condition:
         parts = [self._one()]
         while self._peek() == "&&":
             self._take()
             parts.append(self._one())
-        return lambda value, work: all(part(value, work) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda value, work: all(part(value, work) for part in parts)
 
     def _one(self) -> _Condition:
         denied = False
@@ -580,18 +624,17 @@ class _JsonPath:
         """What is asked of the values that a path leads to: that there is one, or one that compares so."""
         operator = self._peek()
         if operator not in ("==", "!=", *_ORDERS):
-            return lambda value, work: bool(_selected(value, steps, work))
+            return lambda value, work: bool(_values(value, steps, work))
         self._take()
         literal = self._literal()
         if operator in ("==", "!="):
             wanted = operator == "=="
             return lambda value, work: (
-                wanted == any(equal(found, literal) for _, found in _selected(value, steps, work))
+                wanted == any(equal(found, literal) for found in _values(value, steps, work))
             )
         in_order = _ORDERS[operator]
         return lambda value, work: any(
-            _comparable(found, literal) and in_order(found, literal)
-            for _, found in _selected(value, steps, work)
+            _comparable(found, literal) and in_order(found, literal) for found in _values(value, steps, work)
         )
 
     def _literal(self) -> Any:

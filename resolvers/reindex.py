@@ -4,7 +4,6 @@ Columns and references are made from a document when it is written. After an upg
 attributes or links, what was written before lacks theirs, until this has run.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.codec import check
 from models.declare import Kind, roots
 from models.tables import characteristic, reference, table
-from resolvers.documents import Draft, characteristic_rows, columns_of, reference_rows
+from resolvers.documents import Draft, characteristic_rows, columns_of, copied, reference_rows
 from resolvers.rows import Row, among, row, row_columns
 from tmfgraph import database
 
@@ -82,5 +81,5 @@ async def _rewrite(connection: AsyncConnection, kind: Kind, rows: Sequence[Row])
 
 def _draft(stored: Row) -> Draft:
     kind = stored.kind.narrowed(stored.body)
-    found = check(kind, copy.deepcopy(stored.body)).references
+    found = check(kind, copied(stored.body)).references
     return Draft(kind, stored.id, stored.key, stored.body, found)

@@ -1,7 +1,6 @@
 """All SQL for resources: the one place through which every read and every write passes."""
 
 import asyncio
-import copy
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -11,12 +10,22 @@ from typing import Any, TypeVar
 import asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.codec import Problem, holds_secrets
 from models.declare import KINDS, Kind, roots
 from resolvers import auth, statements
-from resolvers.documents import Draft, encode, merged, prepare, revised, same_index
+from resolvers.documents import (
+    Draft,
+    check_size,
+    copied,
+    encode,
+    is_change,
+    merged,
+    prepare,
+    revised,
+    same_index,
+)
 from resolvers.errors import (
     BadRequest,
     CallerError,
@@ -30,7 +39,7 @@ from resolvers.filters import Condition
 from resolvers.rows import Row, not_found, row
 from resolvers.statements import ROW, Page, Statement
 from resolvers.storage.budget import UNBOUNDED, Budget
-from resolvers.transaction import Transaction, check_revision, id_taken, insertion, swap
+from resolvers.transaction import Put, Transaction, check_revision, id_taken, insertion, swap
 from tmfgraph import database
 
 T = TypeVar("T")
@@ -144,14 +153,21 @@ class Store:
                     async with AsyncExitStack() as stack:
                         with self._readers.waiting():
                             connection = await stack.enter_async_context(self._engine.begin())
-                        strict = self.strict_references
-                        return await work(Transaction(connection, actor=self.actor, strict_references=strict))
+                        return await work(self._transaction(connection))
             except _LostRace:
                 if attempt == RETRIES - 1:
                     names = " and ".join(sorted({kind.name for kind in kinds}))
                     raise Unavailable(f"Too many writers at {names} at once; try again.") from None
                 await asyncio.sleep(0.01 * 2**attempt)
         raise AssertionError("unreachable")
+
+    def _transaction(self, connection: AsyncConnection) -> Transaction:
+        return Transaction(
+            connection,
+            actor=self.actor,
+            strict_references=self.strict_references,
+            document_bytes=self.budget.bounds.document_bytes,
+        )
 
     # ---- reading --------------------------------------------------------------------------------
 
@@ -247,6 +263,7 @@ class Store:
         *,
         only_new: bool = False,
         allowed_by: Kind | None = None,
+        by_server: bool = False,
     ) -> tuple[Row, bool]:
         """Stores a new entity unless this was asked for before; then gives what came of it, and True.
 
@@ -255,6 +272,7 @@ class Store:
         it is not this one.
         """
         draft = prepare(kind, document)
+        draft.by_server = by_server
         effect = self._effects.created.get(draft.kind.name)
 
         if not (effect or asked or only_new or self.strict_references or draft.secrets):
@@ -280,6 +298,7 @@ class Store:
     async def _insert(self, draft: Draft, kind: Kind) -> Row:
         """Stores a new entity with one statement, which needs no transaction around it."""
         self.access.check(kind, "write")
+        check_size(draft, self.budget.bounds.document_bytes)
         statement, new = insertion(draft, self.actor)
         async with self.connected() as connection:
             made = await connection.fetch(statement.text, *statement.arguments)
@@ -295,7 +314,8 @@ class Store:
 
         Invalid where the document breaks a rule; what else is in its way, the monitor tells.
         """
-        draft = prepare(kind, copy.deepcopy(document))
+        draft = prepare(kind, copied(document))
+        check_size(draft, self.budget.bounds.document_bytes)
         request = {
             "method": "POST",
             "to": url,
@@ -304,7 +324,7 @@ class Store:
         }
         source = f"{url}/{draft.id}"
         monitor = {"sourceHref": source, "state": "InProgress", "request": request}
-        return await self.create_once(KINDS["Monitor"], monitor, asked, allowed_by=kind)
+        return await self.create_once(KINDS["Monitor"], monitor, asked, allowed_by=kind, by_server=True)
 
     async def create_many(self, kind_of: Callable[[Any], Kind], documents: Sequence[Any]) -> list[Row]:
         """Stores new entities, all or none. Invalid with the problems of all of them, or Conflict.
@@ -381,7 +401,7 @@ class Store:
         async def work(transaction: Transaction) -> Row:
             old = await transaction.lock(kind, id, revisions)
             new = await transaction.replace(old, draft(old))
-            if effect:
+            if effect and new is not old:
                 await effect(transaction, old, new)
             return new
 
@@ -403,6 +423,9 @@ class Store:
         old = row(found[0])
         check_revision(old, revisions)
         changed = draft(old)
+        if not is_change(old, changed):
+            return old
+        check_size(changed, self.budget.bounds.document_bytes, old.document)
         if not same_index(old, changed):
             return None
         statement, new = swap(old, changed, self.actor)
@@ -410,10 +433,10 @@ class Store:
             made = await connection.fetch(statement.text, *statement.arguments)
         return new if made else None
 
-    async def put(self, draft: Draft) -> bool:
-        """Stores an imported entity over what is there; True where it is new. No rule of life applies."""
+    async def put(self, draft: Draft) -> Put:
+        """Stores an imported entity over what is there. No rule of life applies."""
 
-        async def work(transaction: Transaction) -> bool:
+        async def work(transaction: Transaction) -> Put:
             return await transaction.put(draft)
 
         return await self.writing([draft.kind], work)

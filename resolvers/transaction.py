@@ -1,5 +1,6 @@
 """All SQL that writes: what one transaction may do to entities, each under its row lock."""
 
+import enum
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,8 +16,10 @@ from resolvers import statements
 from resolvers.documents import (
     Draft,
     characteristic_rows,
+    check_size,
     columns_of,
     event_row,
+    is_change,
     merged,
     prepare,
     reference_rows,
@@ -32,13 +35,30 @@ from resolvers.statements import Statement
 REFERRERS_NAMED = 20
 
 
+class Put(enum.Enum):
+    """What became of an entity that was put where another may be."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SAME = "unchanged"
+
+
 class Transaction:
     """Reads under lock and writes, all or nothing; every write leaves its event."""
 
-    def __init__(self, connection: AsyncConnection, *, actor: str, strict_references: bool) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        *,
+        actor: str,
+        strict_references: bool,
+        document_bytes: int | None = None,
+    ) -> None:
+        """`document_bytes` is how long a document may become."""
         self.connection = connection
         self._actor = actor
         self._strict_references = strict_references
+        self._document_bytes = document_bytes
 
     async def lock(self, kind: Kind, id: str, revisions: frozenset[int] | None = None) -> Row:
         """The entity, kept from all other writers until the end. NotFound.
@@ -77,21 +97,22 @@ class Transaction:
 
     async def create(self, kind: Kind, document: dict[str, Any]) -> Row:
         """Stores a new entity that the server makes: it may stand anywhere in its life."""
-        return await self.insert(prepare(kind, document, imported=True))
+        draft = prepare(kind, document, imported=True)
+        draft.by_server = True
+        return await self.insert(draft)
 
     async def change(self, old: Row, change: dict[str, Any]) -> Row:
         """Merges a change that the server makes (RFC 7396) into an entity; the rules of its life apply."""
         return await self.replace(old, merged(old.kind, old.id, old.body, change, by_server=True))
 
-    async def put(self, draft: Draft) -> bool:
-        """Stores an imported entity over what is there; True where it is new. No rule of life applies."""
+    async def put(self, draft: Draft) -> Put:
+        """Stores an imported entity over what is there. No rule of life applies."""
         try:
             old = await self.lock(draft.kind, draft.id)
         except NotFound:
             await self.insert(draft)
-            return True
-        await self.replace(old, draft)
-        return False
+            return Put.NEW
+        return Put.SAME if await self.replace(old, draft) is old else Put.CHANGED
 
     async def delete(self, old: Row, *, force: bool = False) -> Row:
         """Removes an entity. StillReferred where others point to it, unless forced."""
@@ -145,7 +166,8 @@ class Transaction:
         )
 
     async def insert(self, draft: Draft) -> Row:
-        """Stores a new entity. Conflict where the id is taken."""
+        """Stores a new entity. Conflict where the id is taken, DocumentTooLarge."""
+        check_size(draft, self._document_bytes)
         if self._strict_references:
             await self._refuse_dangling(draft)
         statement, new = insertion(draft, self._actor)
@@ -157,7 +179,11 @@ class Transaction:
         return new
 
     async def replace(self, old: Row, draft: Draft) -> Row:
-        """Puts a draft in the place of a locked entity."""
+        """Puts a draft in the place of a locked entity, and gives what is there then: the entity as it was,
+        where the draft changes nothing. DocumentTooLarge."""
+        if not is_change(old, draft) and not await self._forgets(draft):
+            return old
+        check_size(draft, self._document_bytes, old.document)
         t, document, moment = table(old.kind), draft.document, now()
         new = Row(draft.kind, old.key, old.id, old.revision + 1, moment, document)
         await self.connection.execute(
@@ -190,6 +216,15 @@ class Transaction:
     async def _write_characteristics(self, rows: list[dict[str, Any]]) -> None:
         if rows:
             await self.connection.execute(sa.insert(characteristic), rows)
+
+    async def _forgets(self, draft: Draft) -> bool:
+        """Whether there is a digest of one of the secrets that came in as null."""
+        places = [one.place for one in draft.secrets if one.text is None]
+        if not places:
+            return False
+        whose = (secret.c.entity_key == draft.key, secret.c.entity_kind == draft.kind.root.name)
+        held = sa.select(secret.c.place).where(*whose, secret.c.place.in_(places)).limit(1)
+        return (await self.connection.execute(held)).first() is not None
 
     async def _write_secrets(self, draft: Draft) -> None:
         """Keeps the digests of the secrets that came in; one that came in as null is forgotten."""

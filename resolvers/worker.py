@@ -59,9 +59,16 @@ class Worker:
     """Carries out what is due, in one process or in several beside each other."""
 
     def __init__(
-        self, engine: AsyncEngine, *, base_url: str, directory: Path, strict_references: bool = False
+        self,
+        engine: AsyncEngine,
+        *,
+        base_url: str,
+        directory: Path,
+        strict_references: bool = False,
+        document_bytes: int | None = None,
     ) -> None:
         self._engine = engine
+        self._document_bytes = document_bytes
         self._strict_references = strict_references
         files = exchange.Exchange(directory, base_url)
         self._duties = [
@@ -158,7 +165,12 @@ class Worker:
         )
         # Statements of the work may take longer than those of a request.
         await connection.execute(sa.text("set local statement_timeout = 0"))
-        return Transaction(connection, actor=actor or "worker", strict_references=self._strict_references)
+        return Transaction(
+            connection,
+            actor=actor or "worker",
+            strict_references=self._strict_references,
+            document_bytes=self._document_bytes,
+        )
 
 
 async def _claim(connection: AsyncConnection, duty: Duty, key: Any) -> Row | None:

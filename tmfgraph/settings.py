@@ -189,6 +189,12 @@ class Settings:
         "production: no GraphiQL, no GraphQL by GET, no suggestions of names; introspection needs a scope",
         "development on a loopback address, production on any other",
     )
+    document_bytes_at_most: int = setting(
+        1_000_000,
+        whole(10_000, 100_000_000),
+        "BYTES",
+        "how long one document may become, however it is written",
+    )
     show_executor: bool = setting(
         False,
         yes_or_no,

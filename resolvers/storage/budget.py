@@ -22,6 +22,8 @@ class Bounds:
     """How many objects an answer may hold; one that stands in several places counts at each."""
     answer_bytes: int | None = None
     """How many bytes an answer may have."""
+    document_bytes: int | None = None
+    """How many bytes a document may have that the request writes."""
 
     @classmethod
     def of(cls, settings: Any) -> Self:
@@ -31,6 +33,7 @@ class Bounds:
             read_bytes=4 * settings.answer_bytes_at_most,
             objects=settings.objects_at_most,
             answer_bytes=settings.answer_bytes_at_most,
+            document_bytes=settings.document_bytes_at_most,
         )
 
 
