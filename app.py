@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import NullPool
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -26,7 +27,9 @@ from resolvers.graph import Context
 from resolvers.graphql import http
 from resolvers.graphql.profile import DEVELOPMENT, PRODUCTION, Profile
 from resolvers.rest import Rest, error_response
+from resolvers.storage import pool
 from resolvers.storage.budget import Bounds, Budget
+from resolvers.storage.pool import Pool
 from resolvers.store import Store
 from resolvers.tasks import EFFECTS
 from resolvers.worker import Worker
@@ -48,6 +51,7 @@ def build(settings: Settings) -> Starlette:
     """The application. `settings.database_url` names a migrated database."""
     authenticator = Authenticator(settings)
     engine = engine_of(settings)
+    connections = pool.of(engine)
     bounds = Bounds.of(settings)
     profile = profile_of(settings)
 
@@ -99,7 +103,7 @@ def build(settings: Settings) -> Starlette:
 
     async def ready(request: Request) -> Response:
         try:
-            async with engine.connect() as connection:
+            async with connections.begin(writes=False) as connection:
                 migrated = await connection.run_sync(at_head)
         except Exception as error:
             logger.warning("Not ready: %s", error)
@@ -198,12 +202,10 @@ def engine_of(settings: Settings) -> AsyncEngine:
     milliseconds = str(int(settings.statement_timeout * 1000))
     engine = database.engine(
         settings.database_url,
-        pool_size=settings.pool_size,
-        max_overflow=0,
-        pool_timeout=4,
+        poolclass=NullPool,
         connect_args={"timeout": 4, "server_settings": {"statement_timeout": milliseconds}},
     )
-    database.check_idle_connections(engine)
+    Pool(engine, size=settings.pool_size)
     return engine
 
 

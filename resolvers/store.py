@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -38,9 +38,10 @@ from resolvers.errors import (
 from resolvers.filters import Condition
 from resolvers.rows import Row, not_found, row
 from resolvers.statements import ROW, Page, Statement
+from resolvers.storage import pool
 from resolvers.storage.budget import UNBOUNDED, Budget
+from resolvers.storage.pool import Lent
 from resolvers.transaction import Put, Transaction, check_revision, id_taken, insertion, swap
-from tmfgraph import database
 
 T = TypeVar("T")
 
@@ -84,8 +85,7 @@ class Store:
 
         `budget` counts what the request does, and ends it where that is too much; none counts nothing.
         """
-        self._engine = engine
-        self._readers = database.readers(engine)
+        self._pool = pool.of(engine)
         self.access = access
         self.actor = actor or access.actor
         self.strict_references = strict_references
@@ -104,31 +104,27 @@ class Store:
             self.access.check(kind, "read")
         self.budget.ask()
         async with self.connected() as connection:
-            found = await connection.fetch(statement.text, *statement.arguments)
+            found = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
         self.budget.read(len(found))
         return found
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Any]:
-        """The driver's connection for one read, in no transaction."""
+    async def connected(self, *, writes: bool = False) -> AsyncIterator[Lent]:
+        """A connection for single statements, in no transaction."""
         if self._held is not None:
             yield self._held
             return
         with _database_errors():
-            pooled = await self._readers.take()
-            connection: Any = pooled.driver_connection
+            lent = await self._pool.take(writes=writes)
             try:
-                yield connection
+                yield lent
             except (asyncpg.PostgresError, CallerError):
-                if connection.is_closed():
-                    pooled.invalidate()
-                pooled.close()
+                self._pool.give(lent)
                 raise
-            except BaseException:  # left in the middle of an answer: not fit for another reader
-                pooled.invalidate()
-                pooled.close()
+            except BaseException:  # left in the middle of an answer, it may be
+                self._pool.give_in_the_middle(lent)
                 raise
-            self._readers.give(pooled)
+            self._pool.give(lent)
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[None]:
@@ -150,9 +146,7 @@ class Store:
         for attempt in range(RETRIES):
             try:
                 with _database_errors():
-                    async with AsyncExitStack() as stack:
-                        with self._readers.waiting():
-                            connection = await stack.enter_async_context(self._engine.begin())
+                    async with self._pool.begin(count=self.budget.read_more_bytes) as connection:
                         return await work(self._transaction(connection))
             except _LostRace:
                 if attempt == RETRIES - 1:
@@ -300,8 +294,8 @@ class Store:
         self.access.check(kind, "write")
         check_size(draft, self.budget.bounds.document_bytes)
         statement, new = insertion(draft, self.actor)
-        async with self.connected() as connection:
-            made = await connection.fetch(statement.text, *statement.arguments)
+        async with self.connected(writes=True) as connection:
+            made = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
         if not made:
             raise id_taken(draft)
         new.revision = made[0][0]
@@ -417,7 +411,7 @@ class Store:
         self.access.check(kind, "write")
         reading = statements.one(kind, ROW).of(id)
         async with self.connected() as connection:
-            found = await connection.fetch(reading.text, *reading.arguments)
+            found = await connection.fetch(reading.text, reading.arguments, self.budget.read_more_bytes)
         if not found:
             raise not_found(kind, id)
         old = row(found[0])
@@ -429,8 +423,8 @@ class Store:
         if not same_index(old, changed):
             return None
         statement, new = swap(old, changed, self.actor)
-        async with self.connected() as connection:
-            made = await connection.fetch(statement.text, *statement.arguments)
+        async with self.connected(writes=True) as connection:
+            made = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
         return new if made else None
 
     async def put(self, draft: Draft) -> Put:

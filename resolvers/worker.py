@@ -27,6 +27,7 @@ from resolvers import exchange, tasks
 from resolvers.documents import encode, prepare
 from resolvers.errors import CallerError
 from resolvers.rows import Row, row, row_columns
+from resolvers.storage import pool
 from resolvers.transaction import Transaction
 
 log = logging.getLogger("tmfgraph.worker")
@@ -67,7 +68,7 @@ class Worker:
         strict_references: bool = False,
         document_bytes: int | None = None,
     ) -> None:
-        self._engine = engine
+        self._pool = pool.of(engine)
         self._document_bytes = document_bytes
         self._strict_references = strict_references
         files = exchange.Exchange(directory, base_url)
@@ -100,7 +101,7 @@ class Worker:
     async def sweep(self) -> None:
         """Forgets idempotency keys that are older than two days."""
         old = instant(dt.datetime.now(dt.UTC) - KEYS_KEPT)
-        async with self._engine.begin() as connection:
+        async with self._pool.begin() as connection:
             await connection.execute(sa.delete(idempotency).where(idempotency.c.time < old))
 
     async def carry_out(self) -> int:
@@ -118,21 +119,21 @@ class Worker:
             sa.select(sa.literal(number), table(duty.kind).c.key).where(duty.due(table(duty.kind)))
             for number, duty in enumerate(self._duties)
         ]
-        async with self._engine.connect() as connection:
+        async with self._pool.begin(writes=False) as connection:
             found = (await connection.execute(sa.union_all(*parts).limit(AT_ONCE))).all()
         return [(self._duties[number], key) for number, key in found]
 
     async def _one(self, duty: Duty, key: Any) -> bool:
         """Whether the task was still to do and nobody else was at it."""
         if duty.first is not None:
-            async with self._engine.begin() as connection:
+            async with self._pool.begin() as connection:
                 task = await _claim(connection, duty, key)
                 if task is None:
                     return False
                 if any(task.get(name) != value for name, value in duty.first.items()):
                     await (await self._transaction(connection, task)).change(task, duty.first)
         try:
-            async with self._engine.begin() as connection:
+            async with self._pool.begin() as connection:
                 task = await _claim(connection, duty, key)
                 if task is None:
                     return False
@@ -147,7 +148,7 @@ class Worker:
             reason = UNEXPECTED
         else:
             return True
-        async with self._engine.begin() as connection:
+        async with self._pool.begin() as connection:
             task = await _claim(connection, duty, key)
             if task is not None:
                 transaction = await self._transaction(connection, task)

@@ -577,7 +577,7 @@ def test_every_way_back_and_the_history_need_their_scope(guarded: Client, kind: 
 
 
 def test_all_that_a_store_reads_and_writes_passes_the_gate() -> None:
-    """Nothing but the gate has the engine."""
+    """Nothing but the gate has the connections."""
     tree = ast.parse(Path(store.__file__).read_text(encoding="utf-8"))
 
     def users(name: str) -> set[str]:
@@ -589,8 +589,7 @@ def test_all_that_a_store_reads_and_writes_passes_the_gate() -> None:
             if isinstance(inner, ast.Attribute) and inner.attr == name
         }
 
-    assert users("_engine") == {"__init__", "writing"}
-    assert users("_readers") == {"__init__", "connected", "writing"}
+    assert users("_pool") == {"__init__", "connected", "writing"}
     assert users("connected") == {"fetch", "holding", "_insert", "_swap"}
 
 

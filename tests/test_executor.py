@@ -207,8 +207,8 @@ def filled(shared: Client) -> Client:
     """
 
     async def run() -> None:
-        async with shared.store.connected() as connection:
-            await connection.execute(fill)
+        async with shared.store.connected() as lent:
+            await lent.driver.execute(fill)
 
     shared.run(run())
     return shared
@@ -249,12 +249,11 @@ def test_a_page_of_one_state_reads_no_entities_of_other_states(filled: Client) -
 def explained(filled: Client, statement: Statement) -> str:
     async def explain() -> str:
         keys = "select array_agg(key) from (select key from product_order order by id limit 100) x"
-        async with filled.store.connected() as connection:
+        async with filled.store.connected() as lent:
             given = statement
             if statement.keys_at is not None and statement.arguments[statement.keys_at] == []:
-                given = statement.of(await connection.fetchval(keys))
-            return "\n".join(
-                row[0] for row in await connection.fetch(f"explain {given.text}", *given.arguments)
-            )
+                given = statement.of(await lent.driver.fetchval(keys))
+            found = await lent.driver.fetch(f"explain {given.text}", *given.arguments)
+            return "\n".join(row[0] for row in found)
 
     return filled.run(explain())

@@ -11,7 +11,6 @@ from models.declare import ABSTRACTS, KINDS
 from models.tables import key_of
 from resolvers.rest import homes
 from tests.conftest import Client
-from tmfgraph import database
 
 ORDER = "/tmf-api/productOrderingManagement/v4/productOrder"
 CUSTOMER = "/tmf-api/customerManagement/v4/customer"
@@ -423,54 +422,6 @@ def test_the_index_lists_every_home(shared: Client) -> None:
     assert {entry["href"].removeprefix("http://localhost:8000") for entry in entries} == set(homes())
 
 
-@pytest.mark.parametrize("waits_at_the_pool", [False, True])
-@pytest.mark.parametrize("held_from_the_pool", [False, True])
-def test_who_waits_for_a_connection_gets_the_next_that_comes_back(
-    client: Client, waits_at_the_pool: bool, held_from_the_pool: bool
-) -> None:
-    engine = client.app.state.engine
-    readers = database.readers(engine)
-
-    async def wait() -> Any:
-        if not waits_at_the_pool:
-            return await readers.take()
-        with readers.waiting():
-            return await engine.raw_connection()
-
-    async def run() -> None:
-        take = engine.raw_connection if held_from_the_pool else readers.take
-        taken = [await take() for _ in range(engine.pool.size())]
-        waiting, given_up = asyncio.create_task(wait()), asyncio.create_task(wait())
-        await asyncio.sleep(0.05)
-        given_up.cancel()
-        give_back: Any = (lambda one: one.close()) if held_from_the_pool else readers.give
-        give_back(taken.pop())
-        readers.give(await asyncio.wait_for(waiting, 2))
-        for one in taken:
-            give_back(one)
-        # None is lost: as many can be had as before, from either side.
-        again = [await asyncio.wait_for(wait(), 2) for _ in range(engine.pool.size())]
-        for one in again:
-            readers.give(one)
-
-    client.run(run())
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_those_who_go_to_the_pool_itself_find_a_connection_there(database_url: str, size: int) -> None:
-    client = Client(database_url, pool_size=size)
-
-    async def run() -> None:
-        await asyncio.gather(*(client._http.get(INDIVIDUAL) for _ in range(9)))
-        connection = await asyncio.wait_for(client.app.state.engine.connect(), 2)
-        await connection.close()
-
-    try:
-        client.run(run())
-    finally:
-        client.close()
-
-
 def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
     from resolvers.errors import Unavailable
 
@@ -478,9 +429,9 @@ def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
     store = hurried.store
 
     async def slow() -> None:
-        async with store.connected() as connection:
-            assert await connection.fetchval("show statement_timeout") == "200ms"
-            await connection.fetch("select pg_sleep(20)")
+        async with store.connected() as lent:
+            assert await lent.driver.fetchval("show statement_timeout") == "200ms"
+            await lent.driver.fetch("select pg_sleep(20)")
 
     try:
         with pytest.raises(Unavailable, match="took too long"):
