@@ -35,7 +35,12 @@ class Loaders:
             return futures[0]
 
         async def first() -> Row | None:
-            return next((row for row in await asyncio.gather(*futures) if row is not None), None)
+            held = None
+            for one in await asyncio.gather(*futures, return_exceptions=True):
+                if isinstance(one, BaseException):
+                    raise one  # the same one each time, whichever failed first
+                held = held or one
+            return held
 
         return first()
 

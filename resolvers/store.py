@@ -104,7 +104,9 @@ class Store:
             self.access.check(kind, "read")
         self.budget.ask()
         async with self.connected() as connection:
-            found = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
+            with _database_errors():
+                count = self.budget.read_more_bytes
+                found = await connection.fetch(statement.text, statement.arguments, count)
         self.budget.read(len(found))
         return found
 

@@ -20,8 +20,9 @@ the link; when the whole level is made, the link reads for all that wait at once
 next level, and puts them in their places. So 1 order takes as many statements as 10,000 do, and no column is
 read that nobody asked for. The finished tree is encoded in one go.
 
-Every statement goes through `Store.fetch`: there rights act, and the bound on rows. A plan knows no errors:
-where one field would have an error, or where a query has what plans do not cover, graphql-core answers.
+Every statement goes through `Store.fetch`: there rights act, and the bound on rows. An error of a field is
+a value that stands in the tree at its place; the encoder stumbles over it, and the tree is then completed as
+GraphQL says (`completion.py`). Where a query has what plans do not cover, graphql-core answers.
 """
 
 import logging
@@ -30,9 +31,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
@@ -45,8 +46,9 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
-from resolvers.errors import CallerError, TooMuch, Unavailable
+from resolvers.errors import TooMuch, Unavailable
 from resolvers.executor.compiler import Compiler, NotCovered
+from resolvers.executor.completion import Completion, HoldsError, encoder
 from resolvers.executor.plan import GiveUp, Plan
 from resolvers.graph import Context
 
@@ -84,20 +86,20 @@ class Executor:
 
     async def answer(
         self, text: str, variables: Mapping[str, Any] | None, operation_name: str | None, context: Context
-    ) -> tuple[bytes | None, str]:
+    ) -> tuple[bytes | ExecutionResult | None, str]:
         """The data that answers a query, as JSON, None where graphql-core must; and COMPILED, or why not.
 
+        With its errors, where fields have some; what is in the data is then to be encoded with msgspec.
         TooMuch or Unavailable where the whole query cannot be answered.
         """
         try:
-            data = await self._run(text, variables or {}, operation_name, context)
-            return msgspec.json.encode(data), COMPILED
+            return await self._run(text, variables or {}, operation_name, context), COMPILED
         except NotCovered as reason:
             outcome = str(reason)
         except (TooMuch, Unavailable):
             raise
-        except (GiveUp, CallerError, GraphQLError):
-            outcome = "an error in a field"
+        except GiveUp:
+            outcome = "the data changed meanwhile"
         except Exception:
             logger.exception("A plan failed; graphql-core answers instead.")
             outcome = "the plan failed"
@@ -105,7 +107,7 @@ class Executor:
 
     async def _run(
         self, text: str, given: Mapping[str, Any], operation_name: str | None, context: Context
-    ) -> dict[str, Any]:
+    ) -> bytes | ExecutionResult:
         document = self._document(text, operation_name)
         variables = get_variable_values(
             self._schema, document.operation.variable_definitions or (), dict(given)
@@ -114,7 +116,14 @@ class Executor:
             raise NotCovered("invalid variables")
         plan = self._plan(document, variables)
         async with context.store.holding():
-            return await plan.run(context.store, context.base_url, context.subgraph, variables)
+            data = await plan.run(context.store, context.base_url, context.subgraph, variables)
+        try:
+            return encoder.encode(data)
+        except HoldsError:
+            completion = Completion(
+                self._schema, document.operation, document.fragments, variables, context.store.budget
+            )
+            return await completion.result(data)
 
     def plan(
         self, text: str, variables: Mapping[str, Any] | None = None, operation_name: str | None = None
@@ -135,6 +144,8 @@ class Executor:
                 plan = compiler.plan()
             except NotCovered as reason:
                 plan = reason
+            except GraphQLError:  # `@skip` or `@include` without a condition
+                plan = NotCovered("an error in a directive")
             if len(document.plans) >= PLANS_PER_DOCUMENT:
                 document.plans.clear()
             document.plans[values] = plan

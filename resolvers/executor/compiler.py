@@ -35,6 +35,7 @@ from models.declare import (
     special_of,
 )
 from resolvers import graph
+from resolvers.executor.completion import NULL
 from resolvers.executor.plan import (
     PAGE_INFO,
     Anywhere,
@@ -44,7 +45,6 @@ from resolvers.executor.plan import (
     Columns,
     Connection,
     Entities,
-    GiveUp,
     History,
     Level,
     Listing,
@@ -139,10 +139,9 @@ class Compiler:
         assert isinstance(found, GraphQLObjectType)
         return found
 
-    def names_of(self, cls: type[enum.StrEnum]) -> dict[Any, str]:
+    def names_of(self, cls: type[enum.StrEnum]) -> "Names":
         """The GraphQL names of an enumeration's values."""
-        found: Any = self._schema.type_map[cls.__name__]
-        return {value.value: name for name, value in found.values.items()}
+        return Names(self._schema.type_map[cls.__name__])
 
     def number(self) -> int:
         self._links += 1
@@ -253,10 +252,26 @@ def _names_variable(node: Any) -> bool:
     return bool(found)
 
 
+class Names(dict[Any, Any]):
+    """GraphQL names by value; the error for a value that has none, which a lenient load keeps."""
+
+    def __init__(self, type_: Any) -> None:
+        super().__init__({value.value: name for name, value in type_.values.items()})
+        self._type = type_
+
+    def __missing__(self, value: Any) -> Any:
+        if value is None:
+            return NULL
+        try:
+            return self._type.coerce_output_value(value)
+        except Exception as error:
+            return error
+
+
 def _solid(found: Any) -> Any:
     """A list of plain values. Null among them is an error of the field."""
     if found and None in found:
-        raise GiveUp
+        return [NULL if one is None else one for one in found]
     return found or []
 
 
@@ -296,7 +311,9 @@ def _object_of(fields: Mapping[str, Callable[[Part], Any]]) -> Callable[[Part], 
 class _Object:
     """Writes the function that makes objects of one type."""
 
-    def __init__(self, compiler: Compiler, links: dict[Any, Any], holder: Kind, path: str) -> None:
+    def __init__(
+        self, compiler: Compiler, links: dict[Any, Any], holder: Kind, path: str, typename: str
+    ) -> None:
         self._compiler = compiler
         self._links = links
         """Of the level, by the places in the document that ask for them: types that share those share it."""
@@ -304,7 +321,7 @@ class _Object:
         """The kind of the entities whose documents the objects are of."""
         self._path = path
         """Where in the documents the objects stand."""
-        self._source = Source()
+        self._source = Source(typename)
 
     def value(self, attribute: Attribute, read: str, details: Details) -> str:
         """An expression for what an attribute gives; `read` is one for what is stored."""
@@ -330,7 +347,9 @@ class _Object:
             return "float({})"
         if isinstance(attribute.type, type) and issubclass(attribute.type, enum.StrEnum):
             names = self._compiler.names_of(attribute.type)
-            return f"{self._source.name(names if attribute.many else names | {None: None})}[{{}}]"
+            if not attribute.many:
+                names[None] = None
+            return f"{self._source.name(names)}[{{}}]"
         return "{}"
 
     def _nested(self, cls: type[Any], details: Details, path: str) -> Build:
@@ -366,7 +385,7 @@ class _Value(_Object):
         cls: type[Any],
         typename: str,
     ) -> None:
-        super().__init__(compiler, links, holder, path)
+        super().__init__(compiler, links, holder, path, typename)
         self._cls = cls
         self._typename = typename
         self._type = compiler.object_type(typename)
@@ -431,7 +450,7 @@ class _Entity(_Object):
     """Entities, made of the columns of their rows, and of their documents where that is not enough."""
 
     def __init__(self, compiler: Compiler, level: Level, kind: Kind, links: dict[Any, Any]) -> None:
-        super().__init__(compiler, links, level.kind, "")
+        super().__init__(compiler, links, level.kind, "", kind.typename)
         self._level = level
         self._kind = kind
         self._type = compiler.object_type(kind.typename)

@@ -8,19 +8,28 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from graphql import GraphQLError
 from graphql.execution.values import get_argument_values
 
 from models.declare import Abstract, Kind
 from resolvers import graph, statements
+from resolvers.errors import BadRequest, CallerError, TooMuch, Unavailable
 from resolvers.filters import cursor
+from resolvers.rows import not_found
 from resolvers.statements import Branch, Page, Statement
 from resolvers.store import Store
 
 T = TypeVar("T")
 
 
+OF_THE_WHOLE = (TooMuch, Unavailable)
+"""Errors that end the operation."""
+OF_A_FIELD = (CallerError, GraphQLError)
+"""Errors that stand at a field's place in the tree, but for those that end the operation."""
+
+
 class GiveUp(Exception):
-    """The plan met what only graphql-core answers right, such as an error in one field."""
+    """What the plan was reading has changed meanwhile: graphql-core answers instead."""
 
 
 @dataclass
@@ -38,12 +47,21 @@ class Run:
     """By number of a link, the records at its end, where the statement of the root has read them as well."""
 
     async def follow(self, links: Sequence["Link"]) -> None:
-        """Completes the objects that wait for these links: one batch for each link."""
+        """Completes the objects that wait for these links: one batch for each link.
+
+        Where a link cannot be followed, its error is what each of them gets.
+        """
         for link in links:
             waiting = self.pending[link.number]
             if waiting:
                 self.pending[link.number] = []
-                await link.follow(self, waiting)
+                try:
+                    await link.follow(self, waiting)
+                except OF_THE_WHOLE:
+                    raise
+                except OF_A_FIELD as error:
+                    for *_, made in waiting:
+                        setattr(made, link.attribute, error)
 
 
 Build = Callable[[Any, list[list[Any]], Run], Any]
@@ -101,10 +119,7 @@ class Level:
 
     async def objects(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """The objects of these records, complete with all that hangs below them."""
-        try:
-            made = self._made(run, records)
-        except KeyError:  # a value that its enumeration does not have, kept by a lenient load
-            raise GiveUp from None
+        made = self._made(run, records)
         if self.links:
             await run.follow(self.links)
         return made
@@ -215,12 +230,30 @@ class ToOne(Link):
             setattr(made, self.attribute, one)
 
     async def found(self, run: Run, wanted: Sequence[Wanted]) -> list[Any]:
-        """What is held of these, each asked of every kind that may hold it. One statement for each kind."""
+        """What is held of these, each asked of every kind that may hold it. One statement for each kind.
+
+        The error where one of those kinds cannot be read.
+        """
         ids: dict[str, dict[str, None]] = {}
         for names, id in wanted:
             for name in names:
                 ids.setdefault(name, {})[id] = None
-        held = {name: await self.levels[name].by_id(run, list(those)) for name, those in ids.items()}
+        held: dict[str, dict[str, Any]] = {}
+        failed: dict[str, Exception] = {}
+        for name, those in ids.items():
+            try:
+                held[name] = await self.levels[name].by_id(run, list(those))
+            except OF_THE_WHOLE:
+                raise
+            except OF_A_FIELD as error:
+                failed[name] = error
+        if failed:
+            wanted_of = [[failed.get(name) or held[name].get(id) for name in names] for names, id in wanted]
+            return [
+                next((one for one in some if isinstance(one, Exception)), None)
+                or next((one for one in some if one is not None), None)
+                for some in wanted_of
+            ]
         return [
             next((one for name in names if (one := held[name].get(id)) is not None), None)
             for names, id in wanted
@@ -440,14 +473,19 @@ class Single:
     _together: "tuple[Statement, list[Kind], list[Link]] | None" = None
 
     async def __call__(self, run: Run) -> Any:
-        id = self.arguments.of(run)["id"]
+        id = _of_database(self.arguments.of(run)["id"])
         if len(self.names) > 1:
             return (await self.link.found(run, [(self.names, id)]))[0]
         [level] = self.link.levels.values()
         if not level.links:
             return (await level.by_id(run, [id])).get(id)
-        statement, kinds, links = self._tree(run, level)
-        records = await run.store.fetch(kinds, statement.of(id, run.store.budget.rows_left))
+        try:
+            statement, kinds, links = self._tree(run, level)
+            records = await run.store.fetch(kinds, statement.of(id, run.store.budget.rows_left))
+        except OF_THE_WHOLE:
+            raise
+        except OF_A_FIELD:  # nothing is read yet: each level by itself shows which field the error is of
+            return (await level.by_id(run, [id])).get(id)
         top: list[Any] = []
         parts = [top, *(run.fetched.setdefault(link.number, []) for link in links)]
         for number, record in records:
@@ -476,6 +514,11 @@ def _kind_of(link: Link) -> Kind:
     return level.kind
 
 
+def _of_database(id: str) -> str:
+    """The id as a text that the database knows; one that it cannot hold is nobody's, like the empty one."""
+    return "" if "\0" in id else id
+
+
 @dataclass
 class Anywhere:
     """`node`: the entity with an id, whatever its kind."""
@@ -490,20 +533,24 @@ class Anywhere:
 
 @dataclass
 class Entities:
-    """`_entities`: what a gateway asks for. An error in one of them is for graphql-core to tell."""
+    """`_entities`: what a gateway asks for. What is wrong with one of them is an error at its place."""
 
     arguments: Arguments
     link: ToOne
 
     async def __call__(self, run: Run) -> Any:
-        wanted = []
-        for one in self.arguments.of(run)["representations"]:
-            node, id = graph.represented(one)
-            wanted.append((graph.Single(node).names, id))
-        found = await self.link.found(run, wanted)
-        if None in found:
-            raise GiveUp
-        return found
+        asked = [_represented(one) for one in self.arguments.of(run)["representations"]]
+        good = [one for one in asked if isinstance(one, tuple)]
+        wanted = [(graph.Single(node).names, _of_database(id)) for node, id in good]
+        found = iter(await self.link.found(run, wanted))
+        return [(next(found) or not_found(*one)) if isinstance(one, tuple) else one for one in asked]
+
+
+def _represented(representation: Any) -> tuple[Kind | Abstract, str] | BadRequest:
+    try:
+        return graph.represented(representation)
+    except BadRequest as error:
+        return error
 
 
 @dataclass
@@ -516,7 +563,18 @@ class Plan:
     """How many links it has."""
 
     async def run(self, store: Store, base_url: str, subgraph: bool, variables: Any) -> dict[str, Any]:
-        """The data of the answer. GiveUp, CallerError or GraphQLError where graphql-core must tell what is
-        wrong."""
+        """The data of the answer: a tree, in which an error stands where a field has one.
+
+        TooMuch or Unavailable where there is no answer, GiveUp where graphql-core must give it.
+        """
         run = Run(store, base_url, subgraph, variables, [[] for _ in range(self.links)])
-        return {key: await root(run) for key, root in self.roots.items()}
+        return {key: await _guarded(root, run) for key, root in self.roots.items()}
+
+
+async def _guarded(root: Root, run: Run) -> Any:
+    try:
+        return await root(run)
+    except OF_THE_WHOLE:
+        raise
+    except OF_A_FIELD as error:
+        return error

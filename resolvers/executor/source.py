@@ -18,7 +18,9 @@ def attribute_of(key: str) -> str:
 class Source:
     """The text of one function, and the objects that it names."""
 
-    def __init__(self) -> None:
+    def __init__(self, typename: str) -> None:
+        """`typename` is the GraphQL type of the objects."""
+        self._typename = typename
         self._names: dict[str, Any] = {}
         self._fresh = 0
         self._waiting: dict[int, str] = {}
@@ -80,6 +82,12 @@ class Source:
 
     def _function(self, lines: list[str]) -> Callable[..., Any]:
         keys = {attribute_of(key): key for key, _ in self._fields}
-        self._names["make"] = msgspec.defstruct("Object", [(a, Any) for a in keys], rename=keys, gc=False)
+        self._names["make"] = msgspec.defstruct(
+            "Object",
+            [(a, Any) for a in keys],
+            rename=keys,
+            gc=False,
+            namespace={"graphql_type": self._typename},
+        )
         exec("\n".join(lines), self._names)
         return self._names["build"]
