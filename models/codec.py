@@ -25,6 +25,7 @@ from models.declare import (
     special_of,
 )
 from models.door import MAX_SAFE_INTEGER
+from models.tables import INDEXED_AT_MOST, indexed
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 ID_PATTERN = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
@@ -196,7 +197,8 @@ class _Shape:
 @functools.cache
 def shape(kind: Kind) -> _Shape:
     found: dict[str, Relation] = {}
-    return _Shape(_object(kind.cls, kind.api.number, "", {}, found), tuple(found.values()))
+    check = _object(kind.cls, kind.api.number, "", {}, found, short=indexed(kind))
+    return _Shape(check, tuple(found.values()))
 
 
 def _value(
@@ -217,9 +219,16 @@ def _value(
 
 
 def _object(
-    cls: type[Any], api: str, path: str, within: dict[type[Any], _Handler], relations: dict[str, Relation]
+    cls: type[Any],
+    api: str,
+    path: str,
+    within: dict[type[Any], _Handler],
+    relations: dict[str, Relation],
+    *,
+    short: frozenset[str] = frozenset(),
 ) -> _Handler:
-    """The check of one declared class at one place; `within` holds the classes it is nested in."""
+    """The check of one declared class at one place; `within` holds the classes it is nested in, `short` the
+    attributes whose texts an index has to take."""
     if cls in within:
         return within[cls]
     handlers: dict[str, _Handler] = {}
@@ -249,6 +258,8 @@ def _object(
                 run.problem((at, key), "is mandatory", lenient=not top)
         if follow is not None:
             follow(value, run)
+        if hidden:
+            short_id(value.get("id"), (at, "id"), run)
         for key in hidden:
             run.secret(path, (at, key), value)
         return value
@@ -257,12 +268,15 @@ def _object(
     for attribute in attributes(cls):
         if not attribute.write_only:
             handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)
-            if attribute.type in _ALWAYS_GOOD and not attribute.many and attribute.mark(Points) is None:
+            if attribute.key in short:
+                handlers[attribute.key] = _short(handlers[attribute.key])
+            elif attribute.type in _ALWAYS_GOOD and not attribute.many and attribute.mark(Points) is None:
                 good[attribute.key] = attribute.type
         if attribute.mandatory_for(api):
             mandatory.append(attribute.key)
     link = link_of(cls) if path else None
     follow = _follow(link, path, relations) if link else None
+    short_id = _short(lambda value, at, run: value)  # secrets are found by it
     return check
 
 
@@ -283,6 +297,18 @@ def _attribute(
     else:
         one = _scalar(attribute)
     return _list(one) if attribute.many else one
+
+
+def _short(one: _Handler) -> _Handler:
+    """The check of a text that goes into an index."""
+
+    def check(value: Any, at: _Path, run: _Run) -> Any:
+        if isinstance(value, str) and len(value) > INDEXED_AT_MOST:
+            run.problem(at, f"may have up to {INDEXED_AT_MOST} characters, not {len(value):,}")
+            return value
+        return one(value, at, run)
+
+    return check
 
 
 def _list(one: _Handler) -> _Handler:

@@ -28,6 +28,9 @@ metadata = sa.MetaData(
 # Byte order, the same on every engine: fast to compare and stable for paging.
 Text = sa.Text(collation="C")
 
+INDEXED_AT_MOST = 255
+"""How many characters a text in an index may have: two such texts fit into the 2,704 bytes of an entry."""
+
 _NAMESPACE = uuid.UUID("5f0c1f6e-2f0e-5a55-9d3a-6f1f0c5b7a10").bytes
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -37,7 +40,8 @@ def key_of(kind: Kind | str, id: str) -> uuid.UUID:
 
     The kind may be given by name: that of a table's own kind, or of what another system holds.
     """
-    return _key_of(kind if isinstance(kind, str) else kind.root.name, id)
+    name = kind if isinstance(kind, str) else kind.root.name
+    return _key_of(name, id) if len(id) <= INDEXED_AT_MOST else _derived(f"{name}:{id}")
 
 
 @functools.lru_cache(maxsize=20_000)  # the same specifications, places and parties are referred to all day
@@ -90,6 +94,13 @@ def _indexed(kind: Kind) -> Iterator[tuple[str, ...]]:
             yield (attribute.name, "id")
         elif attribute.type is dt.datetime and attribute.server_set:
             yield (attribute.name,)
+
+
+@functools.cache
+def indexed(kind: Kind) -> frozenset[str]:
+    """The attributes of documents of a kind whose texts are in an index, and so have to be short."""
+    columns = {column.name for index in table(kind).indexes for column in index.columns}
+    return frozenset(a.key for a in kind.columns if a.name in columns)
 
 
 def _column_type(attribute: Attribute) -> Any:
