@@ -20,7 +20,16 @@ from starlette.staticfiles import StaticFiles
 
 from models.declare import ABSTRACTS, KINDS
 from resolvers import metrics, pages
-from resolvers.access.guard import NEEDS_TOKEN, RULES, Guard, OnlyOurHosts, asks_for_graphiql, our_hosts
+from resolvers.access.guard import (
+    NEEDS_TOKEN,
+    RULES,
+    Guard,
+    Guarded,
+    OnlyOurHosts,
+    OnlyOurPages,
+    asks_for_graphiql,
+    our_hosts,
+)
 from resolvers.auth import Authenticator
 from resolvers.errors import CallerError, HttpError, Unavailable
 from resolvers.graph import Context
@@ -171,7 +180,11 @@ def build(settings: Settings) -> Starlette:
             Mount("/static/swagger", StaticFiles(directory=pages.swagger_directory())),
             Mount("/static", StaticFiles(directory=pages.static_directory())),
         ],
-        middleware=[Middleware(OnlyOurHosts, hosts=our_hosts(settings))],
+        middleware=[
+            Middleware(Guarded),
+            Middleware(OnlyOurHosts, hosts=our_hosts(settings)),
+            Middleware(OnlyOurPages, base_url=base_url),
+        ],
         exception_handlers={CallerError: _error, HTTPException: _error, Exception: _error},
         lifespan=lifespan,
     )

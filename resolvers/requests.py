@@ -4,6 +4,7 @@ import datetime as dt
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -297,6 +298,23 @@ def revisions(request: Request) -> frozenset[int] | None:
 
 
 # ---- media types ------------------------------------------------------------------------------------
+
+
+def media_type(request: Request) -> str:
+    """What the body is said to be, in lower case and without parameters; empty where nothing is said.
+
+    A body counts as JSON only where it is said to be: what a browser sends to another site without asking
+    there first is a form or text, or says nothing. HttpError where it is said to be in another encoding.
+    """
+    given = ",".join(request.headers.getlist("content-type"))
+    essence, _, parameters = given.partition(";")
+    charset = _CHARSET.search(f";{parameters}")
+    if charset and charset[1].strip('"').lower() not in ("utf-8", "utf8"):
+        raise HttpError(415, "Unsupported media type", f'JSON is UTF-8, not "{charset[1][:60]}".')
+    return essence.strip(" \t").lower()
+
+
+_CHARSET = re.compile(r";\s*charset\s*=\s*([^;]*[^;\s])", re.IGNORECASE)
 
 
 def check_acceptable(request: Request) -> None:

@@ -29,6 +29,7 @@ from resolvers.requests import (
     idempotency_key,
     last_modified,
     matches,
+    media_type,
     preferences,
     problem,
     revisions,
@@ -109,6 +110,7 @@ class Rest:
             "Link": query.links(url, page, rows, total), "Vary": "Accept, Range",
             "ETag": etag_of(body) if query.follows else etag_of_list(address, rows),
         }  # fmt: skip
+        headers |= _caching(kinds, query)
         if exact:
             headers["Preference-Applied"] = "count=exact"
         if matches(request.headers.get("if-none-match"), headers["ETag"]):
@@ -157,6 +159,7 @@ class Rest:
         headers = _headers(row)
         if query.follows:  # depends on more than this entity
             headers = {"ETag": etag_of(text.encode())}
+        headers |= _caching(kinds, query)
         if matches(request.headers.get("if-none-match"), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return _json(text, headers=headers)
@@ -243,6 +246,17 @@ def _headers(row: Row) -> dict[str, str]:
     return {"ETag": etag(row), "Last-Modified": last_modified(row)}
 
 
+IMPERSONAL = ("resource", "service", "product")
+"""Domains of what is there and what was ordered; persons are named in them, and described in the others."""
+
+
+def _caching(kinds: Sequence[Kind], query: Query) -> dict[str, str]:
+    """What a client may keep, to ask again with its ETag: of persons nothing, the default of `Guarded`."""
+    if query.follows or not all(kind.domain in IMPERSONAL for kind in kinds):
+        return {}
+    return {"Cache-Control": "private, no-cache"}
+
+
 def _kinds(node: Kind | Abstract) -> Sequence[Kind]:
     return [node] if isinstance(node, Kind) else node.kinds
 
@@ -271,12 +285,11 @@ def monitored_at(path: str) -> Home | None:
 
 def _check_type(request: Request, allowed: Sequence[str], header: str) -> str:
     """The media type of the body, one of these; 415 where it is another."""
-    given = request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
+    given = media_type(request)
     if given not in allowed:
         types = ", ".join(allowed)
-        raise HttpError(
-            415, "Unsupported media type", f'The body must be {types}, not "{given[:60]}".', {header: types}
-        )
+        what = f'not "{given[:60]}"' if given else "and Content-Type must say so"
+        raise HttpError(415, "Unsupported media type", f"The body must be {types}, {what}.", {header: types})
     return given
 
 
@@ -324,7 +337,7 @@ def error_response(request: Request, error: Exception) -> Response:
         return _error(request, error.body(), error.status, headers)
     if isinstance(error, HTTPException):
         status, code, reason = error.status_code, error.detail.upper().replace(" ", "_"), error.detail
-        message = f"{request.method} {request.url.path[:200]}: {error.detail}."
+        message = f"{request.method} {request.scope['path'][:200]}: {error.detail}."
         headers = dict(error.headers or {})
     else:
         status, code, reason = 500, "INTERNAL_SERVER_ERROR", "Internal server error"

@@ -1,15 +1,15 @@
 """Who gets in: which routes need a token, and for which hosts the server answers."""
 
-import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.auth import Authenticator
-from resolvers.errors import BadRequest
+from resolvers.errors import BadRequest, CallerError
 from resolvers.rest import error_response
 from tmfgraph.settings import Settings
 
@@ -70,14 +70,21 @@ class Guard:
         await self._app(scope, receive, send)
 
 
-@functools.lru_cache(maxsize=100)
-def _host(header: bytes) -> str | None:
-    """The name in a Host header, without the port."""
-    return urlsplit(f"//{header.decode('latin-1')}").hostname
+# ---- hosts ------------------------------------------------------------------------------------------
+
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\[\]:/?#@\\\x7f-\xff]+)(?::[0-9]{0,5})?")
+WHATEVER_HOST = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""Asked by those who know the server by some address: a pod's, a service's, or none at all (HTTP/1.0)."""
+
+
+def host_of(header: bytes) -> str | None:
+    """The name in a Host header, without the port; None where it is no host (RFC 9110, section 7.2)."""
+    found = _HOST.fullmatch(header)
+    return None if found is None else found[1].strip(b"[]").lower().decode("ascii")
 
 
 class OnlyOurHosts:
-    """Refuses requests meant for another host: a page elsewhere that points its own name at this server
+    """Refuses requests for another host: a page elsewhere that points its own name at this server
     could otherwise read and write with a visitor's browser (DNS rebinding)."""
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
@@ -85,16 +92,19 @@ class OnlyOurHosts:
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._hosts is not None:
-            given = next((value for name, value in scope["headers"] if name == b"host"), b"")
-            if _host(given) not in self._hosts:
-                request = Request(scope)
-                message = (
-                    "This server does not answer for that host; set TMFGRAPH_BASE_URL to the URL it has."
-                )
-                await error_response(request, BadRequest(message))(scope, receive, send)
-                return
+        if scope["type"] == "http" and scope["path"] not in WHATEVER_HOST and not self._is_ours(scope):
+            error = BadRequest(
+                "This server does not answer for that host; set TMFGRAPH_BASE_URL to the URL it has."
+            )
+            await error_response(Request(scope), error)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        given = {host_of(header) for header in _headers(scope, b"host")}
+        if len(given) > 1 or None in given:
+            return False
+        return self._hosts is None or not given.isdisjoint(self._hosts)
 
 
 def our_hosts(settings: Settings) -> frozenset[str] | None:
@@ -102,4 +112,115 @@ def our_hosts(settings: Settings) -> frozenset[str] | None:
     local = {"localhost", "127.0.0.1", "::1"}
     if settings.base_url is None and settings.host not in local:
         return None
-    return frozenset({urlsplit(settings.url).hostname or "", settings.host, *local})
+    return frozenset({urlsplit(settings.url).hostname or "", settings.host.lower(), *local})
+
+
+# ---- pages of others --------------------------------------------------------------------------------
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+OF_THE_SAME_SITE = frozenset({b"same-origin", b"none"})
+"""What `Sec-Fetch-Site` says of a request by a page of ours, and of one by the user alone."""
+
+
+class CrossSite(CallerError):
+    """A request that a page of another site made."""
+
+    status = 403
+    code = "CROSS_SITE"
+    reason = "A page of another site asks"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"A page of {origin} made this request. Pages of other origins may neither write here nor ask "
+            "the graph; programs that are no pages send neither Origin nor Sec-Fetch-Site."
+        )
+
+
+class OnlyOurPages:
+    """Refuses what pages of other origins make a visitor's browser send: writes, and whatever asks the graph.
+
+    Where requests need no token, the browser's place in the network is right enough, and forms, images and
+    scripts are sent without asking. Browsers say where a request comes from in headers that pages cannot
+    set; who sends none of these is no page.
+    """
+
+    def __init__(self, app: ASGIApp, base_url: str, allowed: frozenset[str] = frozenset()) -> None:
+        """`allowed` are the origins of others that may all the same: `https://portal.example.com`."""
+        self._app = app
+        self._allowed = {origin.encode() for origin in (_origin(base_url), *allowed)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._matters(scope) and not self._is_ours(scope):
+            origin = next(iter(_headers(scope, b"origin")), b"another site").decode("latin-1")
+            error = CrossSite(origin if origin.isprintable() else "another site")
+            await error_response(Request(scope), error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _matters(self, scope: Scope) -> bool:
+        if scope["path"] == "/graphql":
+            return not asks_for_graphiql(HTTPConnection(scope))
+        return scope["method"] not in READING
+
+    def _is_ours(self, scope: Scope) -> bool:
+        origins = _headers(scope, b"origin")
+        if origins and self._allowed.issuperset(origins):
+            return True
+        if not OF_THE_SAME_SITE.issuperset(_headers(scope, b"sec-fetch-site")):
+            return False
+        hosts = _headers(scope, b"host")
+        return all(_is_origin_of(origin, hosts) for origin in origins)
+
+
+def _is_origin_of(origin: bytes, hosts: list[bytes]) -> bool:
+    """Whether a page of this origin came from the host that it now asks; a proxy may have ended its TLS."""
+    scheme, separator, place = origin.lower().partition(b"://")
+    port = {b"http": b":80", b"https": b":443"}.get(scheme)
+    if not separator or port is None or len(hosts) != 1:
+        return False
+    return place.removesuffix(port) == hosts[0].lower().removesuffix(port)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+# ---- what browsers do with answers --------------------------------------------------------------------
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
+OF_DATA = ("/tmf-api/", "/graphql")
+
+
+class Guarded:
+    """Says in each answer what browsers and caches may do with it.
+
+    No browser is to guess another type than is named. What tells of entities is kept nowhere, where the
+    answer does not say otherwise: persons are in most of it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        of_data = scope["path"].startswith(OF_DATA)
+
+        async def saying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                given = [name for name, _ in headers]
+                if b"x-content-type-options" not in given:
+                    headers.append(NOSNIFF)
+                if of_data and b"cache-control" not in given:
+                    headers.append(NO_STORE)
+            await send(message)
+
+        await self._app(scope, receive, saying)
+
+
+def _headers(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for given, value in scope["headers"] if given == name]

@@ -14,6 +14,7 @@ from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavai
 from resolvers.executor import COMPILED
 from resolvers.graph import Context
 from resolvers.graphql.profile import IntrospectionDisabled, Profile, introspects
+from resolvers.requests import media_type
 from resolvers.rest import read_body
 from schema.graphql import executor, public_errors, schema
 
@@ -83,8 +84,7 @@ async def _operation(request: Request) -> tuple[str, dict[str, Any] | None, str 
         if "variables" in data:
             data["variables"] = _decode(data["variables"].encode()) if data["variables"] else None
     else:
-        given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if given not in ("application/json", "application/graphql-response+json"):
+        if media_type(request) not in ("application/json", "application/graphql-response+json"):
             raise HttpError(415, "Unsupported media type", "POST an operation as application/json.")
         data = _decode(await read_body(request, GRAPHQL_BODY_AT_MOST))
     if not isinstance(data, dict) or not isinstance(data.get("query"), str):
