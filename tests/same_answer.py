@@ -21,7 +21,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ from resolvers.errors import Invalid
 from resolvers.filters import cursor
 from resolvers.graph import Context
 from resolvers.graphql import http
+from resolvers.graphql.profile import DEVELOPMENT
 from resolvers.store import Store
 from schema.graphql import public_errors, schema
 from tests import queries
@@ -345,7 +346,8 @@ class Answers:
 
 
 async def answers(engine: AsyncEngine, case: Case) -> Answers:
-    response = await http.answer(_request(case), case.context(engine), True)
+    shown = replace(DEVELOPMENT, executor=True)
+    response = await http.answer(_request(case), case.context(engine), shown)
     ours, outcome = _apart(bytes(response.body))
     theirs = await _by_core(case, case.context(engine))
     return Answers(_in_order(ours), _in_order(theirs), outcome)

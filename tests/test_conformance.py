@@ -183,7 +183,7 @@ def no_logging(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_page_of_kinds_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["kinds"]) == 0
     page = (ROOT / "docs" / "kinds.md").read_text(encoding="utf-8")
-    assert page == capsys.readouterr().out, "stale: run `./run kinds --output docs/kinds.md`"
+    assert page == capsys.readouterr().out, "stale: run `./run refresh`"
 
 
 @official_only
@@ -192,9 +192,7 @@ def test_the_page_on_conformance_is_what_the_command_writes(tmp_path: Path) -> N
     written = tmp_path / "conformance.md"
     assert cli.main(["conformance", "--specs", str(SPECS), "--output", str(written)]) == 0
     page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
-    assert page == written.read_text(encoding="utf-8"), (
-        "stale: run `./run conformance --specs DIR --output docs/conformance.md`"
-    )
+    assert page == written.read_text(encoding="utf-8"), "stale: run `./run refresh --specs DIR`"
 
 
 @official_only

@@ -83,7 +83,7 @@ def test_the_snapshots_in_git_are_what_the_declarations_yield() -> None:
     stale = [
         n for n in NUMBERS if (directory / f"{n}.json").read_text(encoding="utf-8") != openapi.snapshot(n)
     ]
-    assert stale == [], "stale: run `./run openapi --output-dir schema/openapi`"
+    assert stale == [], "stale: run `./run refresh`"
 
 
 @pytest.mark.parametrize(("home", "node"), every_home())

@@ -32,4 +32,5 @@ def test_the_curl_of_the_readme_finds_something(client: Client, database_url: st
 
 
 def test_the_table_of_settings_is_the_one_in_the_code() -> None:
-    assert settings.as_markdown() in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert settings.as_markdown() in page, "stale: run `./run refresh`"

@@ -21,9 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_snapshot_in_git_is_what_the_declarations_yield() -> None:
     snapshot = ROOT / "schema" / "schema.graphql"
-    assert snapshot.read_text(encoding="utf-8") == sdl(), (
-        "stale: run `./run schema --output schema/schema.graphql`"
-    )
+    assert snapshot.read_text(encoding="utf-8") == sdl(), "stale: run `./run refresh`"
 
 
 def test_every_type_field_and_argument_says_what_it_is() -> None:

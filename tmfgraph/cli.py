@@ -60,6 +60,14 @@ _EXAMPLES = {
   curl -H "Authorization: Bearer $(tmfgraph token)" \\
       localhost:8000/tmf-api/customerManagement/v4/customer
 """,
+    "migration": """\
+  tmfgraph migration "add the loyalty tier"
+  tmfgraph migration --empty "index lists by state"
+""",
+    "refresh": """\
+  tmfgraph refresh
+  tmfgraph refresh --specs official/
+""",
     "schema": """\
   tmfgraph schema --output schema.graphql
 """,
@@ -89,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.configure(given)
     paths.enter()
     # Imported here: --help and a wrong flag need no database driver.
+    from tmfgraph.checkout import NotACheckout
     from tmfgraph.database import DatabaseUnusable
     from tmfgraph.serve import CannotListen
 
@@ -96,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(given, arguments)
     except SettingError as error:
         return arguments.parser.error(str(error))
-    except (CannotListen, DatabaseUnusable) as error:
+    except (CannotListen, DatabaseUnusable, NotACheckout) as error:
         print(f"tmfgraph: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -210,6 +219,36 @@ def _conformance(given: Settings, arguments: argparse.Namespace) -> int:
     for deviation in report.unexplained:
         print(f"tmfgraph: Not explained: {deviation}", file=sys.stderr)
     return 1 if report.unexplained else code
+
+
+def _migration(given: Settings, arguments: argparse.Namespace) -> int:
+    from tmfgraph import checkout
+
+    written = checkout.migration(arguments.message, empty=arguments.empty)
+    if written is None:
+        print(
+            "The declared tables are those that the migrations make: there is nothing to write. "
+            "With --empty a migration is made to be written by hand.",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"{written.relative_to(checkout.root())}: read it before you commit it.")
+    return 0
+
+
+def _refresh(given: Settings, arguments: argparse.Namespace) -> int:
+    from tmfgraph import checkout
+
+    changed = checkout.refresh()
+    for path in changed:
+        print(f"{path}: changed")
+    if not changed:
+        print("Everything is fresh.")
+    if arguments.specs is None:
+        print("docs/conformance.md is left as it is: it needs TM Forum's official files (--specs DIR).")
+        return 0
+    arguments.output = checkout.conformance_page()
+    return _conformance(given, arguments)
 
 
 def _put(text: str, output: Path | None) -> int:
@@ -336,6 +375,27 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=_minutes, default=60, metavar="N", help="how long it lives (default: 60)"
     )
     settings.add_flags(token, ("issuer", "audience", "key_file", "data_dir", "log_format", "log_level"))
+
+    migration = command(
+        "migration",
+        _migration,
+        "write a migration (in a checkout)",
+        "In a checkout: write the migration that leads from the tables of all earlier ones to those that the "
+        "code declares, and try it, on an embedded PostgreSQL of its own.",
+    )
+    migration.add_argument("message", metavar="TEXT", help="what changes; names the file")
+    migration.add_argument("--empty", action="store_true", help="make one to be written by hand")
+
+    refresh = command(
+        "refresh",
+        _refresh,
+        "write snapshots and generated pages anew (in a checkout)",
+        "In a checkout: write anew what git keeps of what the code says: the GraphQL schema, the OpenAPI "
+        "documents, the pages of kinds and settings and, with the official files, that of conformance.",
+    )
+    refresh.add_argument(
+        "--specs", type=Path, metavar="DIR", help="where the official v4 files of the APIs are"
+    )
 
     schema = command(
         "schema",

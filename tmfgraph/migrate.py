@@ -1,12 +1,15 @@
 """Bring a database's tables up to the version of this code."""
 
 import logging
+from argparse import Namespace
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
@@ -44,6 +47,37 @@ def at_head(where: str | sa.Connection) -> bool:
         return database.run(where, at_head)
     here = MigrationContext.configure(where).get_current_heads()
     return set(here) == set(ScriptDirectory.from_config(config()).get_heads())
+
+
+def matches(dsn: str) -> bool:
+    """Whether the tables are those that the code declares."""
+    from models.tables import metadata
+
+    def same(connection: sa.Connection) -> bool:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return not compare_metadata(context, metadata)
+
+    return database.run(dsn, same)
+
+
+def write_revision(dsn: str, message: str, *, empty: bool = False) -> Path:
+    """Writes the next migration, from the tables of this database to the declared ones, and gives its file.
+
+    An empty one is to be written by hand.
+    """
+
+    def write(connection: sa.Connection) -> Path:
+        prepared = config()
+        prepared.set_main_option("timezone", "UTC")
+        prepared.cmd_opts = Namespace(quiet=True)
+        prepared.attributes["connection"] = connection
+        numbers = [one.revision for one in ScriptDirectory.from_config(prepared).walk_revisions()]
+        following = f"{max((int(n) for n in numbers if n.isdigit()), default=0) + 1:04}"
+        made = command.revision(prepared, message, autogenerate=not empty, rev_id=following)
+        assert isinstance(made, Script)
+        return Path(made.path)
+
+    return database.run(dsn, write)
 
 
 def config() -> Config:
