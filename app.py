@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool
@@ -31,12 +30,13 @@ from resolvers.access.guard import (
     our_hosts,
 )
 from resolvers.auth import Authenticator
+from resolvers.deadline import in_time
 from resolvers.errors import CallerError, HttpError, Unavailable
 from resolvers.graph import Context
 from resolvers.graphql import http
 from resolvers.graphql.profile import DEVELOPMENT, PRODUCTION, Profile
 from resolvers.rest import Rest, error_response
-from resolvers.storage import pool
+from resolvers.storage import driver, pool
 from resolvers.storage.budget import Bounds, Budget
 from resolvers.storage.pool import Pool
 from resolvers.store import Store
@@ -87,12 +87,19 @@ def build(settings: Settings) -> Starlette:
     async def graphql(request: Request) -> Response:
         if profile.graphiql and asks_for_graphiql(request):
             return HTMLResponse(pages.graphiql(authenticator.is_on), headers=pages.HEADERS)
-        context = Context(store(request), base_url, settings.subgraph)
         try:
-            async with asyncio.timeout(settings.request_timeout):
-                return await http.answer(request, context, profile)
+            return await in_time(request, settings.request_timeout, operation)
         except TimeoutError:
-            return http.failed(Unavailable("The operation took too long; ask for less at a time."))
+            return http.failed(Unavailable(TOO_SLOW))
+
+    async def operation(request: Request) -> Response:
+        return await http.answer(request, Context(store(request), base_url, settings.subgraph), profile)
+
+    async def tmf(request: Request) -> Response:
+        try:
+            return await in_time(request, settings.request_timeout, rest)
+        except TimeoutError:
+            raise Unavailable(TOO_SLOW) from None
 
     async def index(request: Request) -> Response:
         nodes = [*KINDS.values(), *ABSTRACTS.values()]
@@ -115,7 +122,7 @@ def build(settings: Settings) -> Starlette:
             async with connections.begin(writes=False) as connection:
                 migrated = await connection.run_sync(at_head)
         except Exception as error:
-            logger.warning("Not ready: %s", error)
+            logger.warning("Not ready: %s", driver.in_short(error))
             return JSONResponse({"status": "unavailable", "reason": "The database is not reachable."}, 503)
         if not migrated:
             reason = "The database is not at this version's schema; run `tmfgraph migrate`."
@@ -168,7 +175,7 @@ def build(settings: Settings) -> Starlette:
         routes=[  # tried in this order: the busiest first
             Route("/graphql", graphql, methods=["GET", "POST"]),
             Route("/tmf-api/", index),
-            Route("/tmf-api/{path:path}", _endpoint(rest), methods=METHODS),
+            Route("/tmf-api/{path:path}", tmf, methods=METHODS),
             Route("/tmf-api", index),
             Route("/", home),
             Route("/docs", docs),
@@ -198,6 +205,7 @@ def build(settings: Settings) -> Starlette:
     return application
 
 
+TOO_SLOW = "The request took too long; ask for less at a time, or try again."
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -212,21 +220,19 @@ def engine_of(settings: Settings) -> AsyncEngine:
         raise ValueError(
             "The application needs a database: set TMFGRAPH_DATABASE_URL, or use `tmfgraph serve`."
         )
-    milliseconds = str(int(settings.statement_timeout * 1000))
+    limits = {"statement_timeout": settings.statement_timeout}
+    if not database.is_pooled_elsewhere(settings.database_url):
+        limits["lock_timeout"] = settings.lock_timeout
     engine = database.engine(
         settings.database_url,
         poolclass=NullPool,
-        connect_args={"timeout": 4, "server_settings": {"statement_timeout": milliseconds}},
+        connect_args={
+            "timeout": 4,
+            "server_settings": {name: f"{round(value * 1000)}ms" for name, value in limits.items()},
+        },
     )
     Pool(engine, size=settings.pool_size)
     return engine
-
-
-def _endpoint(rest: Rest) -> Any:
-    async def endpoint(request: Request) -> Response:
-        return await rest(request)
-
-    return endpoint
 
 
 async def _error(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from models.codec import Problem
 from models.declare import ABSTRACTS, KINDS, Abstract, Home, Kind
 from models.door import BadJson, decode
+from resolvers.deadline import body_time
 from resolvers.documents import encode
 from resolvers.errors import BadRequest, CallerError, Forbidden, HttpError, Invalid, error_body
 from resolvers.expand import expanded
@@ -310,11 +311,12 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise too_large
     parts, size = [], 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise too_large
-            parts.append(part)
+        with body_time(request):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large
+                parts.append(part)
     except ClientDisconnect:
         raise BadRequest("The connection was closed before the body had arrived.") from None
     return b"".join(parts)

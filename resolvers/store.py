@@ -1,6 +1,7 @@
 """All SQL for resources: the one place through which every read and every write passes."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -8,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.codec import Problem, holds_secrets
@@ -29,6 +28,7 @@ from resolvers.documents import (
 from resolvers.errors import (
     BadRequest,
     CallerError,
+    Conflict,
     IdTaken,
     Invalid,
     PreconditionFailed,
@@ -38,12 +38,13 @@ from resolvers.errors import (
 from resolvers.filters import Condition
 from resolvers.rows import Row, not_found, row
 from resolvers.statements import ROW, Page, Statement
-from resolvers.storage import pool
+from resolvers.storage import driver, pool
 from resolvers.storage.budget import UNBOUNDED, Budget
 from resolvers.storage.pool import Lent
 from resolvers.transaction import Put, Transaction, check_revision, id_taken, insertion, swap
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 RETRIES = 5
 COUNTED_AT_MOST = 100_000
@@ -469,8 +470,45 @@ def _collected(problems: list[Problem], number: int) -> Iterator[None]:
 # ---- the database's errors ----------------------------------------------------------------------
 
 
-class _LostRace(Exception):
-    """The database ended this transaction in favour of another; the same work may succeed now."""
+class _LostRace(Unavailable):
+    """The database ended this statement in favour of another; the same work may succeed now."""
+
+    def __init__(self) -> None:
+        super().__init__("The database gave up on this in favour of another request; try again.")
+
+
+UNREACHABLE = "The database is not reachable; try again."
+NOT_OURS = "The database does not let this server in, or not do this; its log says why."
+NOT_MIGRATED = "The database does not have the tables of this version; `tmfgraph migrate` makes them."
+STATES: dict[str, Callable[[], CallerError] | None] = {
+    "22": lambda: BadRequest("A value does not fit the attribute it is meant for."),
+    "54": lambda: BadRequest("It is more than the database takes at a time; ask or store less."),
+    "23": lambda: Conflict("It contradicts what is stored."),
+    "40": _LostRace,
+    "0A000": _LostRace,  # the tables were changed since the statement was prepared
+    "25": lambda: Unavailable("The database takes no changes at present; try again later."),
+    "28": lambda: Unavailable(NOT_OURS),
+    "3D": lambda: Unavailable(NOT_OURS),
+    "42": None,  # our own mistake
+    "42501": lambda: Unavailable(NOT_OURS),
+    "42P01": lambda: Unavailable(NOT_MIGRATED),
+    "42703": lambda: Unavailable(NOT_MIGRATED),
+    "53": lambda: Unavailable("The database is short of connections, memory or disk; try again."),
+    "55P03": lambda: Unavailable("Another request holds what this one is to change; try again."),
+    "57014": lambda: Unavailable("The database took too long; narrow the request or try again."),
+}
+"""What the SQLSTATEs mean to a caller, the whole code before its class; all others: UNREACHABLE."""
+
+
+def _meaning(error: Exception) -> CallerError | None:
+    """What an error of the database means to a caller; None where it is no such error, or our mistake."""
+    state = driver.sqlstate(error)
+    if state is not None:
+        means = STATES.get(state, STATES.get(state[:2], lambda: Unavailable(UNREACHABLE)))
+        return means() if means else None
+    if driver.does_not_fit(error):
+        return BadRequest("A value does not fit the attribute it is meant for.")
+    return Unavailable(UNREACHABLE) if driver.is_lost(error) else None
 
 
 class _database_errors:
@@ -480,21 +518,11 @@ class _database_errors:
         return None
 
     def __exit__(self, type_: Any, error: BaseException | None, traceback: Any) -> None:
-        if error is None or isinstance(error, CallerError):
+        if not isinstance(error, Exception) or isinstance(error, CallerError):
             return
-        if isinstance(error, PoolTimeout):
-            raise Unavailable("All database connections are busy; try again.") from error
-        if isinstance(error, (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)):
-            lost = isinstance(error, DBAPIError) and error.connection_invalidated
-            driver = error.orig if isinstance(error, DBAPIError) else error
-            state = str(getattr(driver, "sqlstate", None) or "")
-            if state in ("40001", "40P01"):
-                raise _LostRace from error
-            if state == "57014":
-                raise Unavailable("The database took too long; narrow the request or try again.") from error
-            if state.startswith(("08", "53", "57P")) or lost:
-                raise Unavailable("The database is not reachable; try again.") from error
-            if state.startswith("22") or (not state and not isinstance(error, IntegrityError)):
-                raise BadRequest("A value does not fit the attribute it is meant for.") from error
-        if isinstance(error, (OSError, asyncio.TimeoutError)):
-            raise Unavailable("The database is not reachable; try again.") from error
+        means = _meaning(error)
+        if means is None:
+            return
+        if isinstance(means, Unavailable) and not isinstance(means, _LostRace):
+            log.warning("The database did not answer: %s", driver.in_short(error))
+        raise means from error

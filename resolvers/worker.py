@@ -25,9 +25,9 @@ from models.door import decode
 from models.tables import event, idempotency, table
 from resolvers import exchange, tasks
 from resolvers.documents import encode, prepare
-from resolvers.errors import CallerError
+from resolvers.errors import CallerError, Unavailable
 from resolvers.rows import Row, row, row_columns
-from resolvers.storage import pool
+from resolvers.storage import driver, pool
 from resolvers.transaction import Transaction
 
 log = logging.getLogger("tmfgraph.worker")
@@ -138,11 +138,11 @@ class Worker:
                 if task is None:
                     return False
                 await duty.work(await self._transaction(connection, task), task)
+        except (DBAPIError, OSError, Unavailable) as error:
+            log.warning("%s %s is put off: %s", duty.kind.name, key, driver.in_short(error))
+            return False
         except CallerError as error:
             reason = str(error)
-        except (DBAPIError, OSError):
-            log.warning("%s %s is put off: the database gave up", duty.kind.name, key, exc_info=True)
-            return False
         except Exception:
             log.exception("%s %s failed", duty.kind.name, key)
             reason = UNEXPECTED

@@ -83,13 +83,20 @@ def _public(error: GraphQLError) -> dict[str, Any]:
     return found
 
 
+class _Schema(Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Logs what is our fault; what the caller can do something about is in the answer."""
+        unexpected = [one for one in errors if not isinstance(one.original_error, CallerError)]
+        super().process_errors(unexpected, execution_context)
+
+
 @functools.cache
 def schema() -> Schema:
     """The schema of the whole graph; made once per process."""
     types = Types()
     inputs = Inputs(types)
     types.complete(inputs.list_arguments)
-    made = Schema(
+    made = _Schema(
         query=_query(types, inputs),
         mutation=_mutation(types, inputs),
         types=[*types.kinds.values(), *_cases(types), *types.others.values()],

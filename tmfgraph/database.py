@@ -61,6 +61,12 @@ def engine(dsn: str, **options: Any) -> AsyncEngine:
     return create_async_engine("postgresql+asyncpg://", **options)
 
 
+def is_pooled_elsewhere(dsn: str) -> bool:
+    """Whether PgBouncer in transaction mode is in between: it lets through only settings that it knows."""
+    query = dict(parse_qsl(urlsplit(dsn).query))
+    return any(query.get(name) == "0" for name in _CLIENT_OPTIONS)
+
+
 def run(dsn: str, work: Callable[[sa.Connection], T]) -> T:
     """What `work` returns, called in one transaction on a connection of its own. Raises DatabaseUnusable."""
 

@@ -164,6 +164,12 @@ class Settings:
     statement_timeout: float = setting(
         5.0, seconds(0.1, 3600), "SECONDS", "the longest a database statement of a request may run"
     )
+    lock_timeout: float = setting(
+        2.0,
+        seconds(0.1, 3600),
+        "SECONDS",
+        "the longest a statement of a request may wait for what another one is changing",
+    )
     request_timeout: float = setting(
         5.0, seconds(0.1, 3600), "SECONDS", "the longest a request may take as a whole, GraphQL or REST"
     )

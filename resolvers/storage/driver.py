@@ -1,7 +1,7 @@
 """What we need of asyncpg that it does not offer itself: its private names stand here and nowhere else."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -52,17 +52,36 @@ class Meter(asyncio.Protocol):
             self.count = None
 
 
-def sqlstate(error: BaseException) -> str | None:
-    """What PostgreSQL calls the error, where it comes from there: through whatever it was wrapped into."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it was wrapped around."""
     seen: BaseException | None = error
     while seen is not None:
-        state = getattr(seen, "sqlstate", None)
-        if isinstance(state, str):
-            return state
+        yield seen
         seen = getattr(seen, "orig", None) or seen.__cause__
-    return None
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """What PostgreSQL calls the error, where it comes from there."""
+    states = (getattr(one, "sqlstate", None) for one in _causes(error))
+    return next((state for state in states if isinstance(state, str)), None)
 
 
 def does_not_fit(error: BaseException) -> bool:
     """Whether the driver could not even send a value, as it is not of the type that the statement takes."""
-    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    return any(
+        isinstance(one, asyncpg.InterfaceError) and isinstance(one, ValueError) for one in _causes(error)
+    )
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether there is no connection, or none any more."""
+    lost = (OSError, TimeoutError, EOFError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    return any(isinstance(one, lost) for one in _causes(error))
+
+
+def in_short(error: BaseException) -> str:
+    """One line for a log: what the database or the system said first."""
+    *_, first = _causes(error)
+    said = str(first).partition("\n")[0]
+    state = sqlstate(error)
+    return f"{type(first).__name__}{f' ({state})' if state else ''}: {said or 'no more is known'}"
