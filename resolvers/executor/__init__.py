@@ -39,10 +39,9 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    Visitor,
+    VariableNode,
     get_operation_ast,
     parse,
-    visit,
 )
 from graphql.execution.values import get_variable_values
 
@@ -187,13 +186,15 @@ class Executor:
         return Document(operation, fragments, _deciding(document), {})
 
 
-def _deciding(document: Any) -> tuple[str, ...]:
+def _deciding(document: DocumentNode) -> tuple[str, ...]:
     found: set[str] = set()
-
-    class Directives(Visitor):
-        def enter_directive(self, node: Any, *_: Any) -> None:
-            if node.name.value in ("skip", "include"):
-                found.update(one.value.name.value for one in node.arguments if hasattr(one.value, "name"))
-
-    visit(document, Directives())
+    waiting: list[Any] = [one for one in document.definitions if hasattr(one, "selection_set")]
+    while waiting:
+        node = waiting.pop()
+        for directive in node.directives or ():
+            if directive.name.value in ("skip", "include"):
+                values = (one.value for one in directive.arguments or ())
+                found.update(one.name.value for one in values if isinstance(one, VariableNode))
+        if getattr(node, "selection_set", None):
+            waiting += node.selection_set.selections
     return tuple(sorted(found))

@@ -5,7 +5,8 @@ mean here what they mean there. What a field does is told by its resolver in the
 """
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,11 +14,11 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLObjectType,
     GraphQLSchema,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     VariableNode,
-    Visitor,
     get_named_type,
-    visit,
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
@@ -35,6 +36,7 @@ from models.declare import (
     special_of,
 )
 from resolvers import graph
+from resolvers.errors import TooMuch
 from resolvers.executor.completion import NULL
 from resolvers.executor.plan import (
     PAGE_INFO,
@@ -63,6 +65,10 @@ from resolvers.loaders import leads_to
 Details = list[Any]
 """The places in a document that ask for one field of an object, as graphql-core collects them."""
 
+FIELDS_AT_MOST = 5_000
+"""How many fields are looked at for one plan. What asks for the same of the same type shares it, so this is
+far more than an honest document has."""
+
 
 class NotCovered(Exception):
     """A query that only graphql-core can answer, and why."""
@@ -82,7 +88,9 @@ class Compiler:
         self._operation = operation
         self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
         self._variables = variables
-        self._links = 0
+        self._links = self._seen = 0
+        self._levels: dict[Hashable, Level] = {}
+        self._connections: dict[Hashable, Connection] = {}
 
     def plan(self) -> Plan:
         query = self._schema.query_type
@@ -117,21 +125,33 @@ class Compiler:
 
     # ---- entities -------------------------------------------------------------------------------
 
-    def _level(self, kind: Kind, details: Details, columns: Columns) -> Level:
-        level = Level(kind, columns)
-        links: dict[Any, Any] = {}
+    def _level(self, kind: Kind, details: Details, columns: Columns | None = None) -> Level:
+        """What is asked of entities of a kind: one level, however many links lead to the same.
+
+        `columns` are those of the list that they come in; else they are read by id.
+        """
+        asked = {}
         for one in (kind, *kind.special):
-            type_ = self._schema.type_map[one.typename]
-            assert isinstance(type_, GraphQLObjectType)
-            level.sources[one.name] = _Entity(self, level, one, links).build(self.fields(type_, details))
-        level.links = list(links.values())
-        return level
+            type_ = self.object_type(one.typename)
+            asked[one] = type_, self.fields(type_, details)
+        places = tuple(_places(found) for _, found in asked.values())
+        key = (kind.name, id(columns) if columns else None, places)
+        if key not in self._levels:
+            level = self._levels[key] = Level(kind, columns or Columns(names=["id"]))
+            scope = _Scope(level.kind)
+            for one, (_, found) in asked.items():
+                level.sources[one.name] = _Entity(self, level, one, scope).build(found)
+            level.links = list(scope.links.values())
+        return self._levels[key]
 
     def fields(self, type_: GraphQLObjectType, details: Details) -> dict[str, Details]:
-        """What is asked of an object of this type, by the key in the answer."""
+        """What is asked of an object of this type, by the key in the answer. TooMuch where it adds up."""
         collected = collect_subfields(
             self._schema, self._fragments, self._variables, self._operation, type_, details
         )
+        self._seen += 1 + len(collected.grouped_field_set)
+        if self._seen > FIELDS_AT_MOST:
+            raise TooMuch("fields in all parts of a query", None, FIELDS_AT_MOST, "split it into several")
         return collected.grouped_field_set
 
     def object_type(self, name: str) -> GraphQLObjectType:
@@ -148,12 +168,10 @@ class Compiler:
         return self._links - 1
 
     def _to_one(self, key: str, names: Iterable[str], details: Details) -> ToOne:
-        link = ToOne(self.number(), attribute_of(key))
-        for name in names:
-            columns = Columns()
-            columns.index("id")
-            link.levels[name] = self._level(KINDS[name], details, columns)
-        return link
+        return ToOne(self.number(), attribute_of(key), self._by_name(names, details))
+
+    def _by_name(self, names: Iterable[str], details: Details) -> dict[str, Level]:
+        return {name: self._level(KINDS[name], details) for name in names}
 
     def to_one(self, key: str, link: Link, details: Details, source: Kind, path: str) -> ToOne:
         """The link of a reference that stands at a path of the source's documents."""
@@ -169,8 +187,14 @@ class Compiler:
     # ---- lists ----------------------------------------------------------------------------------
 
     def _connection(self, node: Kind | Abstract, details: Details, offset: int = 0) -> Connection:
-        made = Connection(node, Columns(offset))
         found = self.fields(self.object_type(f"{node.name}Connection"), details)
+        key = (node.name, offset, _places(found))
+        if key not in self._connections:
+            self._connections[key] = self._made(node, offset, found)
+        return self._connections[key]
+
+    def _made(self, node: Kind | Abstract, offset: int, found: Mapping[str, Details]) -> Connection:
+        made = Connection(node, Columns(offset))
         made.fields = [(key, self._of_connection(made, asked)) for key, asked in found.items()]
         made.columns.open = made.cursors
         if not made.columns.names:
@@ -230,26 +254,31 @@ class Compiler:
         else:
             made.columns.index("kind")
             made.columns.index("id")
-            levels = self._to_one("", [kind.name for kind in made.node.kinds], asked).levels
-            nodes = Behind(made.columns, levels)
+            nodes = Behind(made.columns, self._by_name([kind.name for kind in made.node.kinds], asked))
         made.selections.append(nodes)
         return len(made.selections) - 1
 
 
 def _arguments(field: Any, details: Details) -> Arguments:
     node = details[0].node
-    return Arguments(field, node, not any(_names_variable(one) for one in node.arguments or ()))
+    return Arguments(field, node, not any(_names_variable(one.value) for one in node.arguments or ()))
+
+
+def _places(fields: Mapping[str, Details]) -> Hashable:
+    """What tells whether the same is asked for: the keys, and where in the document they stand."""
+    return tuple((key, *(id(one.node) for one in details)) for key, details in fields.items())
 
 
 def _names_variable(node: Any) -> bool:
-    found = []
-
-    class Variables(Visitor):
-        def enter_variable(self, node: VariableNode, *_: Any) -> None:
-            found.append(node)
-
-    visit(node, Variables())
-    return bool(found)
+    """Whether an argument's value holds a variable."""
+    match node:
+        case VariableNode():
+            return True
+        case ListValueNode():
+            return any(map(_names_variable, node.values))
+        case ObjectValueNode():
+            return any(_names_variable(field.value) for field in node.fields)
+    return False
 
 
 class Names(dict[Any, Any]):
@@ -308,17 +337,22 @@ def _object_of(fields: Mapping[str, Callable[[Part], Any]]) -> Callable[[Part], 
 # make is a struct with the keys that the query asks for: id, state, note, services.
 
 
+@dataclass
+class _Scope:
+    """What the objects of one level share: those that are asked for the same at the same places."""
+
+    holder: Kind
+    """The kind of the entities whose documents the objects are of."""
+    links: dict[Hashable, Any] = field(default_factory=dict)
+    values: dict[Hashable, Build] = field(default_factory=dict)
+
+
 class _Object:
     """Writes the function that makes objects of one type."""
 
-    def __init__(
-        self, compiler: Compiler, links: dict[Any, Any], holder: Kind, path: str, typename: str
-    ) -> None:
+    def __init__(self, compiler: Compiler, scope: _Scope, path: str, typename: str) -> None:
         self._compiler = compiler
-        self._links = links
-        """Of the level, by the places in the document that ask for them: types that share those share it."""
-        self._holder = holder
-        """The kind of the entities whose documents the objects are of."""
+        self._scope = scope
         self._path = path
         """Where in the documents the objects stand."""
         self._source = Source(typename)
@@ -354,23 +388,27 @@ class _Object:
 
     def _nested(self, cls: type[Any], details: Details, path: str) -> Build:
         """The function for values of a class: for each of its special cases one, where it has some."""
-        compiler, links, source = self._compiler, self._links, self._holder
         if not special_of(cls):
-            found = compiler.fields(compiler.object_type(cls.__name__), details)
-            return _Value(compiler, links, source, path, cls, cls.__name__).build(found)
+            return self._value_of(cls, cls.__name__, details, path)
         cases: dict[Any, Build] = {}
         for case in (cls, *special_of(cls).values()):
             typename = other(cls.__name__) if case is cls else case.__name__
-            found = compiler.fields(compiler.object_type(typename), details)
-            cases[case] = _Value(compiler, links, source, path, case, typename).build(found)
+            cases[case] = self._value_of(case, typename, details, path)
         return lambda value, pending, run: cases[case_of(cls, value)](value, pending, run)
+
+    def _value_of(self, cls: type[Any], typename: str, details: Details, path: str) -> Build:
+        fields = self._compiler.fields(self._compiler.object_type(typename), details)
+        key, made = (typename, path, _places(fields)), self._scope.values
+        if key not in made:
+            made[key] = _Value(self._compiler, self._scope, path, cls, typename).build(fields)
+        return made[key]
 
     def link(self, key: str, what: Any, details: Details, make: Callable[[], Any]) -> int:
         """The number of a link of the level; the same for all types that ask for it at the same places."""
-        places = (key, what, *(id(one.node) for one in details))
-        if places not in self._links:
-            self._links[places] = make()
-        return self._links[places].number
+        places, links = (key, what, *(id(one.node) for one in details)), self._scope.links
+        if places not in links:
+            links[places] = make()
+        return links[places].number
 
 
 class _Value(_Object):
@@ -379,13 +417,12 @@ class _Value(_Object):
     def __init__(
         self,
         compiler: Compiler,
-        links: dict[Any, Any],
-        holder: Kind,
+        scope: _Scope,
         path: str,
         cls: type[Any],
         typename: str,
     ) -> None:
-        super().__init__(compiler, links, holder, path, typename)
+        super().__init__(compiler, scope, path, typename)
         self._cls = cls
         self._typename = typename
         self._type = compiler.object_type(typename)
@@ -413,7 +450,7 @@ class _Value(_Object):
         link = resolver.link
         if isinstance(link.to, External):
             return self._external(resolver, field, details)
-        holder, path = self._holder, self._path
+        holder, path = self._scope.holder, self._path
         number = self.link(
             key,
             (link, path),
@@ -449,8 +486,8 @@ class _Value(_Object):
 class _Entity(_Object):
     """Entities, made of the columns of their rows, and of their documents where that is not enough."""
 
-    def __init__(self, compiler: Compiler, level: Level, kind: Kind, links: dict[Any, Any]) -> None:
-        super().__init__(compiler, links, level.kind, "", kind.typename)
+    def __init__(self, compiler: Compiler, level: Level, kind: Kind, scope: _Scope) -> None:
+        super().__init__(compiler, scope, "", kind.typename)
         self._level = level
         self._kind = kind
         self._type = compiler.object_type(kind.typename)
@@ -521,7 +558,7 @@ class _Entity(_Object):
         return self._level.columns.variable(name)
 
     def _pointed(self, key: str, attribute: Attribute, points: Points, details: Details) -> str:
-        holder, path = self._holder, attribute.key
+        holder, path = self._scope.holder, attribute.key
         number = self.link(
             key, points, details, lambda: self._compiler.to_one(key, points.link, details, holder, path)
         )

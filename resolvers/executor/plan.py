@@ -43,8 +43,8 @@ class Run:
     """Coerced by graphql-core."""
     pending: list[list[Any]]
     """For each link of the plan, which objects wait for what is at its end."""
-    fetched: dict[int, list[Any]] = field(default_factory=dict)
-    """By number of a link, the records at its end, where the statement of the root has read them as well."""
+    fetched: "dict[int, Fetched]" = field(default_factory=dict)
+    """By number of a link of the level at hand, what the statement of the root has read at its end."""
 
     async def follow(self, links: Sequence["Link"]) -> None:
         """Completes the objects that wait for these links: one batch for each link.
@@ -55,13 +55,26 @@ class Run:
             waiting = self.pending[link.number]
             if waiting:
                 self.pending[link.number] = []
+                here = self.fetched
+                read = here.get(link.number)
+                self.fetched = read.below if read else {}
                 try:
-                    await link.follow(self, waiting)
+                    await link.follow(self, waiting, read and read.records)
                 except OF_THE_WHOLE:
                     raise
                 except OF_A_FIELD as error:
                     for *_, made in waiting:
                         setattr(made, link.attribute, error)
+                finally:
+                    self.fetched = here
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What one statement has read for a link, at one of the places that it is followed from."""
+
+    records: list[Any] = field(default_factory=list)
+    below: "dict[int, Fetched]" = field(default_factory=dict)
 
 
 Build = Callable[[Any, list[list[Any]], Run], Any]
@@ -138,7 +151,9 @@ class Level:
                 made[place] = one
         return made
 
-    async def by_id(self, run: Run, ids: Sequence[str], fetched: Sequence[Any] = ()) -> dict[str, Any]:
+    async def by_id(
+        self, run: Run, ids: Sequence[str], fetched: Sequence[Any] | None = None
+    ) -> dict[str, Any]:
         """The objects of the entities with these ids, as far as there are any. One statement at most."""
         found = self.columns.index("id")
         missing, records = ids, list[Any]()
@@ -146,6 +161,8 @@ class Level:
             wanted = set(ids)
             records = [record for record in fetched if record[found] in wanted]
             missing = wanted.difference(record[found] for record in records)
+            if missing:  # what hangs on these is not fetched
+                run.fetched = {}
         if missing:
             statement = statements.by_id(self.kind, self.columns.all).of(list(missing))
             records += await run.store.fetch([self.kind], statement)
@@ -188,20 +205,64 @@ class Link:
     number: int
     attribute: str
 
-    async def follow(self, run: Run, waiting: list[Any]) -> None:
+    async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
+        """Gives each that waits what is at the end; `fetched` are the records of that, where it is read."""
         raise NotImplementedError
 
-    def branch(self, run: Run) -> "tuple[Branch, list[Link]] | None":
-        """What is at its end, and all that hangs on that, as a part of the statement of the root: with the
-        links that lead to it, each before those below it. None where only a statement of its own will do."""
+    def grown(self, run: Run, room: "Room") -> "Grown | None":
+        """What is at its end, and all that hangs on that, as a part of the statement of the root. None where
+        only a statement of its own will do."""
         return None
 
 
-def branches(levels: Iterable[Any], run: Run) -> tuple[tuple[Branch, ...], list[Link]]:
+@dataclass
+class Grown:
+    """A link as a part of the root's statement, and those below it that are parts as well."""
+
+    link: Link
+    branch: Branch
+    below: "list[Grown]"
+
+    def fetched(self, parts: list[list[Any]]) -> Fetched:
+        """Where the records go; `parts` gets a list for each branch, each before those below it."""
+        made = Fetched()
+        parts.append(made.records)
+        made.below = {one.link.number: one.fetched(parts) for one in self.below}
+        return made
+
+    @property
+    def kinds(self) -> list[Kind]:
+        return [self.branch.kind, *(kind for one in self.below for kind in one.kinds)]
+
+
+BRANCHES_AT_MOST = 40
+
+
+class Room:
+    """How many branches a statement still has room for: levels that links share stand in it for each link."""
+
+    def __init__(self) -> None:
+        self._left = BRANCHES_AT_MOST
+
+    def take(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise TooWide
+
+
+class TooWide(Exception):
+    """More hangs on an entity than one statement should read."""
+
+
+def grown(levels: Iterable[Any], run: Run, room: Room) -> list[Grown]:
     """What hangs on the entities of these levels and can be read together with them."""
-    grown = [link.branch(run) for level in levels if isinstance(level, Level) for link in level.links]
-    found = [one for one in grown if one is not None]
-    return tuple(branch for branch, _ in found), [link for _, links in found for link in links]
+    links = {link.number: link for level in levels if isinstance(level, Level) for link in level.links}
+    found = [link.grown(run, room) for link in links.values()]
+    return [one for one in found if one is not None]
+
+
+def branches(some: Iterable[Grown]) -> tuple[Branch, ...]:
+    return tuple(one.branch for one in some)
 
 
 Wanted = tuple[Sequence[str], str]
@@ -217,11 +278,11 @@ class ToOne(Link):
     relation: str = ""
     """Where the reference stands in the documents of the source; the table of references knows it by that."""
 
-    async def follow(self, run: Run, waiting: list[Any]) -> None:
+    async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
         if len(self.levels) == 1:
             [level] = self.levels.values()
             ids = list({id: None for _, id, _ in waiting})
-            held = await level.by_id(run, ids, run.fetched.get(self.number, ()))
+            held = await level.by_id(run, ids, fetched)
             for _, id, made in waiting:
                 setattr(made, self.attribute, held.get(id))
             return
@@ -259,13 +320,15 @@ class ToOne(Link):
             for names, id in wanted
         ]
 
-    def branch(self, run: Run) -> tuple[Branch, list[Link]] | None:
+    def grown(self, run: Run, room: Room) -> Grown | None:
         if self.source is None or len(self.levels) != 1:
             return None
+        room.take()
         [level] = self.levels.values()
-        children, links = branches([level], run)
-        branch = Branch(level.kind, level.columns.all, children, (self.relation,), self.source, None)
-        return branch, [self, *links]
+        below = grown([level], run, room)
+        relations = (self.relation,)
+        branch = Branch(level.kind, level.columns.all, branches(below), relations, self.source, None)
+        return Grown(self, branch, below)
 
 
 @dataclass
@@ -275,7 +338,7 @@ class History(Link):
     kind: Kind = None  # type: ignore[assignment]
     build: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
 
-    async def follow(self, run: Run, waiting: list[Any]) -> None:
+    async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
         events = await run.store.history(self.kind, list(dict.fromkeys(key for key, _ in waiting)))
         for key, made in waiting:
             setattr(made, self.attribute, [self.build(one) for one in events[key]])
@@ -388,13 +451,12 @@ class WayBack(Link):
     arguments: Arguments = None  # type: ignore[assignment]
     connection: Connection = None  # type: ignore[assignment]
 
-    async def follow(self, run: Run, waiting: list[Any]) -> None:
+    async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
         way = self.resolver.way
         relations, page, statement = self.arguments.turned(run, self._asked)
         keys = list(dict.fromkeys(key for key, _ in waiting))
         lists: list[list[Any]] = [[] for _ in keys]
         run.store.access.check(way.kind, "read")  # also where nothing is to be read of them
-        fetched = run.fetched.get(self.number)
         if fetched is not None:
             places = {key: place for place, key in enumerate(keys)}
             for record in fetched:
@@ -402,7 +464,7 @@ class WayBack(Link):
                 if place is not None:  # else it hangs on the one beyond the page
                     lists[place].append(record)
         elif self.connection.needs_rows(page):
-            for record in await run.store.fetch([way.kind], statement.of(keys, run.store.budget.rows_left)):
+            for record in await run.store.fetch([way.kind], statement().of(keys, run.store.budget.rows_left)):
                 lists[record[0] - 1].append(record)
         totals: list[int | None] = [None] * len(keys)
         if self.connection.counts:
@@ -413,23 +475,25 @@ class WayBack(Link):
         for key, one in waiting:
             setattr(one, self.attribute, made[key])
 
-    def branch(self, run: Run) -> tuple[Branch, list[Link]] | None:
+    def grown(self, run: Run, room: Room) -> Grown | None:
         way, made = self.resolver.way, self.connection
         if not made.reads:
             return None
+        room.take()
         relations, page, _ = self.arguments.turned(run, self._asked)
-        children, links = branches(made.selections, run)
-        more = graph.with_one_more(page)
-        return Branch(way.kind, made.columns.all, children, relations, way.target, more, made.cursors), [
-            self,
-            *links,
-        ]
+        below = grown(made.selections, run, room)
+        more, columns = graph.with_one_more(page), made.columns.all
+        branch = Branch(way.kind, columns, branches(below), relations, way.target, more, made.cursors)
+        return Grown(self, branch, below)
 
-    def _asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Statement]:
+    def _asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Callable[[], Statement]]:
         way, columns, sorts = self.resolver.way, self.connection.columns.all, self.connection.cursors
         relations, page = self.resolver.relations(given), graph.page_of(way.kind, given)
         more = graph.with_one_more(page)
-        return relations, page, statements.pointing_at(way.kind, way.target, relations, columns, more, sorts)
+        make = functools.partial(
+            statements.pointing_at, way.kind, way.target, relations, columns, more, sorts
+        )
+        return relations, page, functools.cache(make)  # not made where the root's statement reads it
 
 
 # ---- the root -----------------------------------------------------------------------------------
@@ -470,7 +534,7 @@ class Single:
     names: Sequence[str]
     arguments: Arguments
     link: ToOne
-    _together: "tuple[Statement, list[Kind], list[Link]] | None" = None
+    _together: "tuple[Statement, list[Kind], list[Grown]] | None" = None
 
     async def __call__(self, run: Run) -> Any:
         id = _of_database(self.arguments.of(run)["id"])
@@ -480,38 +544,38 @@ class Single:
         if not level.links:
             return (await level.by_id(run, [id])).get(id)
         try:
-            statement, kinds, links = self._tree(run, level)
+            statement, kinds, hanging = self._tree(run, level)
             records = await run.store.fetch(kinds, statement.of(id, run.store.budget.rows_left))
         except OF_THE_WHOLE:
             raise
-        except OF_A_FIELD:  # nothing is read yet: each level by itself shows which field the error is of
+        except (TooWide, *OF_A_FIELD):
+            # Nothing is read yet. Level by level it shows which field an error is of.
             return (await level.by_id(run, [id])).get(id)
         top: list[Any] = []
-        parts = [top, *(run.fetched.setdefault(link.number, []) for link in links)]
+        parts = [top]
+        run.fetched = {one.link.number: one.fetched(parts) for one in hanging}
         for number, record in records:
             parts[number].append(record)
         made = await level.objects(run, top)
         return made[0] if made else None
 
-    def _tree(self, run: Run, level: Level) -> tuple[Statement, list[Kind], list[Link]]:
+    def _tree(self, run: Run, level: Level) -> tuple[Statement, list[Kind], list[Grown]]:
         """One statement for the entity and all that hangs on it: a round trip for each level would cost more
         than the rows, where there are so few."""
         if self._together is not None:
             return self._together
-        children, links = branches([level], run)
-        kinds = [level.kind, *(_kind_of(link) for link in links)]
-        together = statements.tree(level.kind, level.columns.all, children), kinds, links
-        if all(link.arguments.constant for link in links if isinstance(link, WayBack)):
+        hanging = grown([level], run, Room())
+        kinds = [level.kind, *(kind for one in hanging for kind in one.kinds)]
+        together = statements.tree(level.kind, level.columns.all, branches(hanging)), kinds, hanging
+        if all(map(_constant, hanging)):
             self._together = together
         return together
 
 
-def _kind_of(link: Link) -> Kind:
-    if isinstance(link, WayBack):
-        return link.resolver.way.kind
-    assert isinstance(link, ToOne)
-    [level] = link.levels.values()
-    return level.kind
+def _constant(one: Grown) -> bool:
+    """Whether the branch is the same whatever the variables are."""
+    of_the_link = not isinstance(one.link, WayBack) or one.link.arguments.constant
+    return of_the_link and all(map(_constant, one.below))
 
 
 def _of_database(id: str) -> str:
@@ -572,6 +636,7 @@ class Plan:
 
 
 async def _guarded(root: Root, run: Run) -> Any:
+    run.fetched = {}
     try:
         return await root(run)
     except OF_THE_WHOLE:

@@ -4,7 +4,9 @@ A struct of msgspec is made in half the time of a dict and encoded in half the t
 Only source text that the compiler writes gets into a function; all else is an object that it finds by name.
 """
 
+import functools
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any
 
 import msgspec
@@ -81,13 +83,23 @@ class Source:
         return f"make({', '.join(expression for _, expression in self._fields)})"
 
     def _function(self, lines: list[str]) -> Callable[..., Any]:
-        keys = {attribute_of(key): key for key, _ in self._fields}
-        self._names["make"] = msgspec.defstruct(
-            "Object",
-            [(a, Any) for a in keys],
-            rename=keys,
-            gc=False,
-            namespace={"graphql_type": self._typename},
-        )
-        exec("\n".join(lines), self._names)
+        self._names["make"] = _struct(self._typename, tuple(key for key, _ in self._fields))
+        exec(_code("\n".join(lines)), self._names)
         return self._names["build"]
+
+
+MADE_KEPT = 2000
+"""How many texts and structs are kept: the same selections come again in other documents."""
+
+
+@functools.lru_cache(maxsize=MADE_KEPT)
+def _code(text: str) -> CodeType:
+    return compile(text, "<plan>", "exec")
+
+
+@functools.lru_cache(maxsize=MADE_KEPT)
+def _struct(typename: str, keys: Sequence[str]) -> Any:
+    names = {attribute_of(key): key for key in keys}
+    return msgspec.defstruct(
+        "Object", [(a, Any) for a in names], rename=names, gc=False, namespace={"graphql_type": typename}
+    )
