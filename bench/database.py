@@ -36,8 +36,9 @@ SET_BY_SERVER = ("id", "href", "state", "orderDate", "completionDate", "cancella
 class Database:
     """An embedded PostgreSQL in a directory of its own."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, checkout: Path = ROOT) -> None:
+        """`checkout` is whose tables and demo data it is to have."""
+        self.directory, self.checkout = directory, checkout
         self.postgres = EmbeddedPostgres(directory, durable=False)
         self.url = ""
         self.counts = False
@@ -61,7 +62,8 @@ class Database:
             self._execute("create extension pg_stat_statements")
         for command in (["migrate"], ["demo", "--scale", str(scale)]):
             whole = [*TOOL, *command, "--database-url", self.url]
-            subprocess.run(whole, cwd=ROOT, env=environment(), check=True, capture_output=True)
+            env = environment(self.checkout)
+            subprocess.run(whole, cwd=self.checkout, env=env, check=True, capture_output=True)
         self._execute((PEER / "views.sql").read_text())
         self.settle()
 
@@ -86,6 +88,14 @@ class Database:
             documents = [json.loads(row["document"]) for row in found]
             kept = [{k: v for k, v in one.items() if k not in SET_BY_SERVER} for one in documents]
             return Data(ids, kept)
+
+        return self.run(read)
+
+    def column(self, query: str) -> list[Any]:
+        """The first column of what a query finds."""
+
+        async def read(connection: Any) -> list[Any]:
+            return [row[0] for row in await connection.fetch(query)]
 
         return self.run(read)
 

@@ -78,6 +78,11 @@ def describe() -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def load() -> str:
+    """How many processes wanted a core in the last minute, on average."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def family(pid: int) -> list[int]:
     """A process and all that descend from it."""
     children: defaultdict[int, list[int]] = defaultdict(list)

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ import commands  # noqa: E402
 import machine  # noqa: E402
 import report  # noqa: E402
 import systems  # noqa: E402
-from client import Job, Result  # noqa: E402
+from client import Job, Result, apart  # noqa: E402
 from database import Database  # noqa: E402
 from report import Report, Row, Sample  # noqa: E402
 from systems import MAKERS, PEER, System, Unavailable  # noqa: E402
@@ -99,12 +98,7 @@ def _names(known: list[str]) -> Any:
 
 def drive(system: System, requests: list[str], workload: Workload, **limits: Any) -> Result:
     """What the load generator, in a process of its own, found."""
-    job = Job(port=system.port, requests=requests, status=workload.status, **limits)
-    command = [sys.executable, str(HERE / "client.py")]
-    done = subprocess.run(command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"the load generator failed: {done.stderr[-2000:]}")
-    result = Result(**json.loads(done.stdout))
+    result = apart(Job(port=system.port, requests=requests, status=workload.status, **limits))
     if result.problem:
         raise SystemExit(f"{workload.name}, {system.name}: {result.problem}")
     return result

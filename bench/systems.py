@@ -27,8 +27,15 @@ class Unavailable(Exception):
 class System:
     """A server in a process of its own."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], port: int) -> None:
-        self.name, self.port = name, port
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        port: int,
+        checkout: Path = ROOT,
+    ) -> None:
+        self.name, self.port, self.checkout = name, port, checkout
         self.token = ""  # for each request, where one is needed
         self.command, self.environment = list(command), dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
@@ -38,8 +45,8 @@ class System:
         with log.open("ab") as file, machine.on(cores):
             self.process = subprocess.Popen(
                 self.command,
-                env=environment(**self.environment),
-                cwd=ROOT,
+                env=environment(self.checkout, **self.environment),
+                cwd=self.checkout,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -63,16 +70,26 @@ class System:
                 self.process.kill()
                 self.process.wait()
 
+    def ask(self, method: str, path: str, body: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """The status and the body of one answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body.encode() or None, dict(headers))
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
     def cpu(self) -> float | None:
         """Seconds of CPU that the process and its children took so far."""
         assert self.process is not None
         return machine.cpu(self.process.pid)
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Ours without the settings of tmfgraph, and with whatever a server needs."""
+def environment(checkout: Path = ROOT, **more: str) -> dict[str, str]:
+    """Ours without the settings of tmfgraph, and with whatever a server of a checkout needs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TMFGRAPH_")}
-    return {**kept, "PYTHONPATH": str(ROOT), **more}
+    return {**kept, "PYTHONPATH": str(checkout), **more}
 
 
 def answers(port: int, path: str = "/") -> int:
