@@ -33,7 +33,8 @@ from resolvers.auth import Authenticator
 from resolvers.deadline import in_time
 from resolvers.errors import CallerError, HttpError, Unavailable
 from resolvers.graph import Context
-from resolvers.graphql import http
+from resolvers.graphql.http import GraphQL, failed
+from resolvers.graphql.limits import Limits
 from resolvers.graphql.profile import DEVELOPMENT, PRODUCTION, Profile
 from resolvers.rest import Rest, error_response
 from resolvers.storage import driver, pool
@@ -63,6 +64,7 @@ def build(settings: Settings) -> Starlette:
     connections = pool.of(engine)
     bounds = Bounds.of(settings)
     profile = profile_of(settings)
+    graph = GraphQL(profile, Limits.of(settings))
 
     def store(request: Request) -> Store:
         access = request.state.access  # from the Guard; there is none on a route that is open
@@ -90,10 +92,10 @@ def build(settings: Settings) -> Starlette:
         try:
             return await in_time(request, settings.request_timeout, operation)
         except TimeoutError:
-            return http.failed(Unavailable(TOO_SLOW))
+            return failed(Unavailable(TOO_SLOW))
 
     async def operation(request: Request) -> Response:
-        return await http.answer(request, Context(store(request), base_url, settings.subgraph), profile)
+        return await graph.answer(request, Context(store(request), base_url, settings.subgraph))
 
     async def tmf(request: Request) -> Response:
         try:

@@ -39,11 +39,23 @@ class TooMuch(CallerError):
     code = "TOO_MUCH"
     reason = "The request asks for too much"
 
-    def __init__(self, what: str, value: int | float | None, limit: int | float, hint: str) -> None:
-        """`what` is counted, `value` is how far it got, where known; `hint` says how to ask for less."""
-        self._details = {"limit": what, "atMost": limit} | ({} if value is None else {"value": value})
-        counted = "" if value is None else f" (here {value:,})"
-        super().__init__(f"One request may take at most {limit:,} {what}{counted}: {hint}.")
+    def __init__(
+        self,
+        what: str,
+        value: int | float,
+        limit: int | float,
+        hint: str,
+        *,
+        place: tuple[int, int] | None = None,
+        path: str = "",
+    ) -> None:
+        """`what` is counted, `value` is how far it got, and `hint` says how to ask for less.
+
+        `place` is the line and column of a document where it shows, `path` the field that takes the most.
+        """
+        self.place = place
+        self._details = {"limit": what, "atMost": limit, "value": value} | ({"path": path} if path else {})
+        super().__init__(f"One request may take at most {limit:,} {what}, this takes {value:,}: {hint}.")
 
     def details(self) -> dict[str, Any]:
         return self._details

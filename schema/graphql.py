@@ -13,17 +13,12 @@ from typing import Any, Optional
 
 import strawberry
 from graphql import (
-    ExecutionResult,
-    GraphQLError,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLUnionType,
-    specified_rules,
 )
-from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.schema import validate_document
 
 from models.declare import (
     ABSTRACTS,
@@ -38,71 +33,28 @@ from models.declare import (
     special_of,
 )
 from resolvers import graph
-from resolvers.errors import CallerError
 from resolvers.executor import Executor
-from resolvers.graphql.profile import without_suggestion
 from schema.inputs import Inputs
 from schema.types import REVISION, DateTime, Revision, Types, argument, field, make, ways_back
 
 logger = logging.getLogger("tmfgraph.graphql")
 
-PLANS_KEPT = 1000
 FEDERATION = "2.9"
 """The version of Apollo Federation: newer ones do not compose with every open composer."""
 
 
-class Schema(FederationSchema):
-    """A federation subgraph whose errors say what happened to callers, and nothing of what goes on inside."""
-
-    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
-        for error in errors:
-            if not isinstance(error.original_error, CallerError | GraphQLError | None):
-                logger.error("Unexpected error at %s", error.path, exc_info=error.original_error)
-
-
-def public_errors(result: ExecutionResult, suggestions: bool = True) -> list[dict[str, Any]]:
-    """The errors of a result with a code each; unexpected ones without their words."""
-    found = [_public(error) for error in result.errors or ()]
-    if not suggestions:
-        for error in found:
-            error["message"] = without_suggestion(error["message"])
-    return found
-
-
-def _public(error: GraphQLError) -> dict[str, Any]:
-    cause = error.original_error
-    found: dict[str, Any] = dict(error.formatted)
-    if isinstance(cause, CallerError):
-        found["extensions"] = {"code": cause.code, **cause.details()}
-    elif cause is None or isinstance(cause, GraphQLError):
-        code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_VALUE"
-        found["extensions"] = {"code": code, **(error.extensions or {})}
-    else:
-        found["message"] = "Something went wrong inside the server; its log says what."
-        found["extensions"] = {"code": "INTERNAL_SERVER_ERROR"}
-    return found
-
-
-class _Schema(Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
-        """Logs what is our fault; what the caller can do something about is in the answer."""
-        unexpected = [one for one in errors if not isinstance(one.original_error, CallerError)]
-        super().process_errors(unexpected, execution_context)
-
-
 @functools.cache
-def schema() -> Schema:
+def schema() -> FederationSchema:
     """The schema of the whole graph; made once per process."""
     types = Types()
     inputs = Inputs(types)
     types.complete(inputs.list_arguments)
-    made = _Schema(
+    made = FederationSchema(
         query=_query(types, inputs),
         mutation=_mutation(types, inputs),
         types=[*types.kinds.values(), *_cases(types), *types.others.values()],
         config=StrawberryConfig(scalar_map={dt.datetime: DateTime, Revision: REVISION}),
         federation_version=FEDERATION,
-        extensions=[lambda: ParserCache(maxsize=PLANS_KEPT), lambda: ValidationCache(maxsize=PLANS_KEPT)],
     )
     _attach(made, types.externals)
     return made
@@ -111,8 +63,7 @@ def schema() -> Schema:
 @functools.cache
 def executor() -> Executor:
     """What answers queries by plans; made once per process."""
-    core, rules = schema()._schema, tuple(specified_rules)
-    return Executor(core, lambda document: validate_document(core, document, rules))
+    return Executor(schema()._schema)
 
 
 def sdl() -> str:
@@ -121,7 +72,7 @@ def sdl() -> str:
 
 
 @functools.cache
-def _sdl(made: Schema) -> str:
+def _sdl(made: FederationSchema) -> str:
     return made.as_str()
 
 
@@ -197,7 +148,7 @@ def _expected(kind: Kind) -> Any:
     return argument("ifRevision", Optional[Revision], doc, default=strawberry.UNSET)
 
 
-def _attach(made: Schema, externals: Iterable[str]) -> None:
+def _attach(made: FederationSchema, externals: Iterable[str]) -> None:
     """Gives every field its resolver; a field without one is a mistake."""
     core: Any = made._schema
     for found in core.type_map.values():

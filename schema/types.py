@@ -46,6 +46,10 @@ from models.declare import (
 
 NODES_BY_DEFAULT = 100
 NODES_AT_MOST = 10_000
+NODES_ASSUMED = 10
+"""How many nodes a way back is taken to give, where a cost is told from a text that does not say `first`."""
+VALUES_ASSUMED = 5
+"""How many values a list inside a document is then taken to have."""
 
 
 def _parse_date_time(value: Any) -> str:

@@ -201,6 +201,26 @@ class Settings:
         "BYTES",
         "how long one document may become, however it is written",
     )
+    tokens_at_most: int = setting(
+        3000, whole(100, 100_000), "N", "how many words and signs a GraphQL document may have"
+    )
+    depth_at_most: int = setting(
+        25, whole(3, 100), "N", "how many fields of a GraphQL operation may stand below each other"
+    )
+    aliases_at_most: int = setting(100, whole(0, 10_000), "N", "how many aliases a GraphQL document may have")
+    fields_at_most: int = setting(
+        5000,
+        whole(100, 1_000_000),
+        "N",
+        "how many fields a GraphQL operation may have, fragments counted at each place that spreads them",
+    )
+    cost_at_most: int = setting(
+        50_000_000,
+        whole(1000, 10**12),
+        "N",
+        "how many objects a GraphQL answer may come to hold, told from the operation's text: lists count as "
+        "long as they are asked to be",
+    )
     show_executor: bool = setting(
         False,
         yes_or_no,

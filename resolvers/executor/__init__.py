@@ -26,23 +26,10 @@ GraphQL says (`completion.py`). Where a query has what plans do not cover, graph
 """
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    FragmentDefinitionNode,
-    GraphQLError,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    OperationType,
-    VariableNode,
-    get_operation_ast,
-    parse,
-)
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
 from graphql.execution.values import get_variable_values
 
 from resolvers.errors import TooMuch, Unavailable
@@ -50,49 +37,49 @@ from resolvers.executor.compiler import Compiler, NotCovered
 from resolvers.executor.completion import Completion, HoldsError, encoder
 from resolvers.executor.plan import GiveUp, Plan
 from resolvers.graph import Context
+from resolvers.graphql.validator import Operation
 
 logger = logging.getLogger("tmfgraph.executor")
 
 COMPILED = "compiled"
-DOCUMENTS_KEPT = 1000
-LONGEST_KEPT = 32 * 1024
-"""How many characters a document may have that is kept with its plans."""
-
-PLANS_PER_DOCUMENT = 64
+PLANS_PER_OPERATION = 64
+VARIABLE_ERRORS_AT_MOST = 5
 
 
-@dataclass
-class Document:
-    """A document that plans can be made of."""
+class InvalidVariables(Exception):
+    """The variables of a request are not what its operation says they are."""
 
-    operation: OperationDefinitionNode
-    fragments: Mapping[str, FragmentDefinitionNode]
-    deciding: tuple[str, ...]
-    """Names of the variables that `@skip` and `@include` look at: for their values plans differ."""
-    plans: dict[Any, "Plan | NotCovered"]
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
 
 
 class Executor:
-    """The plans of one schema, and what became of the queries."""
+    """Answers the operations of one schema by plans, as far as these go."""
 
-    def __init__(
-        self, schema: GraphQLSchema, validate: Callable[[DocumentNode], Sequence[GraphQLError]]
-    ) -> None:
-        """`validate` gives what is wrong with a document, by all rules that hold for the schema."""
+    def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._validate = validate
-        self._documents: OrderedDict[tuple[str, str | None], Document | NotCovered] = OrderedDict()
+
+    def coerced(self, operation: Operation, variables: Mapping[str, Any], suggestions: bool = True) -> Any:
+        """The variables of a request as its operation takes them. InvalidVariables."""
+        definitions = operation.node.variable_definitions or ()
+        found = get_variable_values(
+            self._schema, definitions, dict(variables), VARIABLE_ERRORS_AT_MOST, not suggestions
+        )
+        if isinstance(found, list):
+            raise InvalidVariables(found)
+        return found
 
     async def answer(
-        self, text: str, variables: Mapping[str, Any] | None, operation_name: str | None, context: Context
+        self, operation: Operation, variables: Any, context: Context
     ) -> tuple[bytes | ExecutionResult | None, str]:
-        """The data that answers a query, as JSON, None where graphql-core must; and COMPILED, or why not.
+        """The data of the answer, as JSON, None where graphql-core must give it; and COMPILED, or why not.
 
         With its errors, where fields have some; what is in the data is then to be encoded with msgspec.
-        TooMuch or Unavailable where the whole query cannot be answered.
+        The variables are coerced. TooMuch or Unavailable where the whole operation cannot be answered.
         """
         try:
-            return await self._run(text, variables or {}, operation_name, context), COMPILED
+            return await self._run(operation, variables, context), COMPILED
         except NotCovered as reason:
             outcome = str(reason)
         except (TooMuch, Unavailable):
@@ -104,97 +91,39 @@ class Executor:
             outcome = "the plan failed"
         return None, outcome
 
-    async def _run(
-        self, text: str, given: Mapping[str, Any], operation_name: str | None, context: Context
-    ) -> bytes | ExecutionResult:
-        document = self._document(text, operation_name)
-        variables = get_variable_values(
-            self._schema, document.operation.variable_definitions or (), dict(given)
-        )
-        if isinstance(variables, list):
-            raise NotCovered("invalid variables")
-        plan = self._plan(document, variables)
+    async def _run(self, operation: Operation, variables: Any, context: Context) -> bytes | ExecutionResult:
+        plan = self._plan(operation, variables)
         async with context.store.holding():
             data = await plan.run(context.store, context.base_url, context.subgraph, variables)
         try:
             return encoder.encode(data)
         except HoldsError:
             completion = Completion(
-                self._schema, document.operation, document.fragments, variables, context.store.budget
+                self._schema, operation.node, operation.fragments, variables, context.store.budget
             )
             return await completion.result(data)
 
-    def plan(
-        self, text: str, variables: Mapping[str, Any] | None = None, operation_name: str | None = None
-    ) -> Plan:
-        """The plan of a query. NotCovered where it has none."""
-        document = self._document(text, operation_name)
-        coerced = get_variable_values(
-            self._schema, document.operation.variable_definitions or (), dict(variables or {})
-        )
-        return self._plan(document, coerced)
+    def plan(self, operation: Operation, variables: Mapping[str, Any] | None = None) -> Plan:
+        """The plan of an operation. NotCovered where it has none."""
+        return self._plan(operation, self.coerced(operation, variables or {}))
 
-    def _plan(self, document: Document, variables: Any) -> Plan:
-        values = tuple(variables.coerced.get(name) for name in document.deciding)
-        plan = document.plans.get(values)
+    def _plan(self, operation: Operation, variables: Any) -> Plan:
+        values = tuple(variables.coerced.get(name) for name in operation.deciding)
+        plan = operation.plans.get(values)
         if plan is None:
-            try:
-                compiler = Compiler(self._schema, document.operation, document.fragments, variables)
-                plan = compiler.plan()
-            except NotCovered as reason:
-                plan = reason
-            except GraphQLError:  # `@skip` or `@include` without a condition
-                plan = NotCovered("an error in a directive")
-            if len(document.plans) >= PLANS_PER_DOCUMENT:
-                document.plans.clear()
-            document.plans[values] = plan
-        if isinstance(plan, NotCovered):
-            raise plan
+            plan = self._made(operation, variables)
+            if len(operation.plans) >= PLANS_PER_OPERATION:
+                operation.plans.clear()
+            operation.plans[values] = plan
+        if isinstance(plan, str):  # an exception that is kept would keep all that it was raised through
+            raise NotCovered(plan)
         return plan
 
-    def _document(self, text: str, operation_name: str | None) -> Document:
-        key = (text, operation_name)
-        found = self._documents.get(key)
-        if found is None:
-            try:
-                found = self._read(text, operation_name)
-            except NotCovered as reason:
-                found = reason
-            if len(text) <= LONGEST_KEPT:
-                self._documents[key] = found
-                if len(self._documents) > DOCUMENTS_KEPT:
-                    self._documents.popitem(last=False)
-        else:
-            self._documents.move_to_end(key)
-        if isinstance(found, NotCovered):
-            raise found
-        return found
-
-    def _read(self, text: str, operation_name: str | None) -> Document:
+    def _made(self, operation: Operation, variables: Any) -> Plan | str:
+        """A plan, or why there is none."""
+        if operation.node.operation is not OperationType.QUERY:
+            return operation.node.operation.value
         try:
-            document = parse(text)
-        except GraphQLError:
-            raise NotCovered("invalid") from None
-        operation = get_operation_ast(document, operation_name)
-        if operation is None or self._validate(document):
-            raise NotCovered("invalid")
-        if operation.operation is not OperationType.QUERY:
-            raise NotCovered(operation.operation.value)
-        fragments = {
-            one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
-        }
-        return Document(operation, fragments, _deciding(document), {})
-
-
-def _deciding(document: DocumentNode) -> tuple[str, ...]:
-    found: set[str] = set()
-    waiting: list[Any] = [one for one in document.definitions if hasattr(one, "selection_set")]
-    while waiting:
-        node = waiting.pop()
-        for directive in node.directives or ():
-            if directive.name.value in ("skip", "include"):
-                values = (one.value for one in directive.arguments or ())
-                found.update(one.name.value for one in values if isinstance(one, VariableNode))
-        if getattr(node, "selection_set", None):
-            waiting += node.selection_set.selections
-    return tuple(sorted(found))
+            return Compiler(self._schema, operation.node, operation.fragments, variables).plan()
+        except NotCovered as reason:
+            return str(reason)

@@ -1,100 +1,218 @@
 """GraphQL over HTTP: a request in, one operation carried out, an answer in the media type asked for."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 
 import msgspec
-from graphql import ExecutionResult
+from graphql import ExecutionResult, GraphQLError, OperationType, execute
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry.types.graphql import OperationType
 
 from models.door import BadJson, decode
 from resolvers import metrics
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
-from resolvers.executor import COMPILED
+from resolvers.executor import COMPILED, InvalidVariables
 from resolvers.graph import Context
-from resolvers.graphql.profile import IntrospectionDisabled, Profile, introspects
+from resolvers.graphql import errors
+from resolvers.graphql.documents import Document, Documents
+from resolvers.graphql.introspection import Introspection
+from resolvers.graphql.limits import Limits, check_cost, check_variables
+from resolvers.graphql.profile import IntrospectionDisabled, Profile
+from resolvers.graphql.validator import Operation
 from resolvers.requests import media_type
 from resolvers.rest import read_body
-from schema.graphql import executor, public_errors, schema
+from schema.graphql import executor, schema
 
 GRAPHQL_BODY_AT_MOST = 256 * 1024
 GRAPHQL_RESPONSE = "application/graphql-response+json"
+VARIABLE_ERRORS_AT_MOST = 5
+NOT_COMPILED = 100
+"""How many times dearer an object is that graphql-core makes, which answers mutations."""
 
 
-async def answer(request: Request, context: Context, profile: Profile) -> Response:
-    """One operation."""
-    if request.method == "GET" and not profile.queries_by_get:
-        raise HttpError(405, "Method not allowed", "POST operations to /graphql.", {"Allow": "POST"})
-    if request.method == "GET" and "query" not in request.query_params:
-        raise BadRequest(
-            "Send a GraphQL operation: POST it as JSON, or GET with ?query=. A browser gets GraphiQL."
+@dataclass
+class Asked:
+    """What a request asks for."""
+
+    text: str
+    variables: dict[str, Any]
+    name: str | None
+    shows_cost: bool
+    """Whether the answer is to say what the operation cost: `{"extensions": {"cost": true}}`."""
+
+
+class GraphQL:
+    """Answers operations over HTTP."""
+
+    def __init__(self, profile: Profile, limits: Limits | None = None) -> None:
+        self._profile = profile
+        self._limits = limits or Limits()
+        self._schema: Any = schema()._schema
+        self._executor = executor()
+        self._introspection = Introspection(self._schema)
+        self.documents = Documents(self._schema, self._limits, suggestions=profile.suggestions)
+
+    async def answer(self, request: Request, context: Context) -> Response:
+        """The answer to one operation."""
+        media = _media(request)
+        try:
+            asked = await self._asked(request)
+            check_variables(asked.variables, self._limits)
+            document = await self.documents.read(asked.text)
+            if document.errors:
+                return _refused(document.errors, media)
+            operation = document.operation(asked.name)
+            is_mutation = operation.node.operation is OperationType.MUTATION
+            if is_mutation and request.method == "GET":
+                message = "A GET may only read; POST a mutation."
+                raise HttpError(405, "Method not allowed", message, {"Allow": "POST"})
+            if operation.introspects and not self._may_introspect(context):
+                raise IntrospectionDisabled
+            limit = self._limits.cost // NOT_COMPILED if is_mutation else self._limits.cost
+            cost = check_cost(operation.weight, asked.variables, limit)
+        except CallerError as error:
+            return _refused([errors.of_request(error)], media, error)
+        try:
+            return await self._carried_out(asked, document, operation, context, cost, media)
+        except InvalidVariables as error:
+            return _refused(errors.public(error.errors), media)
+        except (TooMuch, Unavailable) as error:
+            metrics.count_operation(None)
+            return failed(error, media)
+
+    def _may_introspect(self, context: Context) -> bool:
+        return self._profile.introspection or context.subgraph or context.store.access.may_introspect
+
+    async def _carried_out(
+        self,
+        asked: Asked,
+        document: Document,
+        operation: Operation,
+        context: Context,
+        cost: int,
+        media: str,
+    ) -> Response:
+        variables = self._executor.coerced(operation, asked.variables, self._profile.suggestions)
+        if operation.only_introspects:
+            found, outcome = (
+                await self._introspected(document, operation, variables, context),
+                "introspection",
+            )
+        else:
+            plans = len(operation.plans)
+            found, outcome = await self._executor.answer(operation, variables, context)
+            if len(operation.plans) > plans:
+                self.documents.grow(document, operation)
+        if found is None:
+            found = await self._by_core(document, asked, context)
+        metrics.count_operation(None if outcome is COMPILED else outcome)
+        shown = self._extensions(asked, outcome, cost, context)
+        if isinstance(found, bytes):
+            rest = b"," + _encode(shown)[1:] if shown else b"}"
+            return Response(b'{"data":%b%b' % (found, rest), media_type=media)
+        return self._with_errors(found, shown, media)
+
+    async def _introspected(
+        self, document: Document, operation: Operation, variables: Any, context: Context
+    ) -> bytes | None:
+        """What the schema tells; None where graphql-core has to say what is wrong with the question."""
+        limit = context.store.budget.bounds.answer_bytes
+        try:
+            return await self._introspection.answer(document, operation, variables, limit)
+        except GraphQLError:
+            return None
+
+    async def _by_core(self, document: Document, asked: Asked, context: Context) -> ExecutionResult:
+        assert document.ast is not None
+        found: Any = execute(
+            self._schema,
+            document.ast,
+            context_value=context,
+            variable_values=asked.variables,
+            operation_name=asked.name,
+            max_coercion_errors=VARIABLE_ERRORS_AT_MOST,
+            hide_suggestions=not self._profile.suggestions,
         )
-    query, variables, name = await _operation(request)
-    allowed = {"query"} if request.method == "GET" else {"query", "mutation"}
-    media = _media(request)
-    if introspects(query) and not (profile.introspection or context.store.access.may_introspect):
-        return failed(IntrospectionDisabled(), media)
-    try:
-        data, outcome = await executor().answer(query, variables, name, context)
-    except (TooMuch, Unavailable) as error:
-        metrics.count_operation(None)
-        return failed(error, media)
-    metrics.count_operation(None if outcome is COMPILED else outcome)
-    made_by = {"name": "compiled"} if outcome is COMPILED else {"name": "graphql-core", "reason": outcome}
-    shown = {"extensions": {"executor": made_by}} if profile.executor else {}
-    if isinstance(data, bytes):
-        rest = b"," + _encode(shown)[1:] if shown else b"}"
-        return Response(b'{"data":%b%b' % (data, rest), media_type=media)
-    result = data or await execute(query, variables, name, context, allowed)
-    body: dict[str, Any] = {}
-    if result.errors:
-        body["errors"] = public_errors(result, profile.suggestions)
-    # Without a data entry the request never ran: it was not valid GraphQL.
-    ran = result.data is not None or any(error.path for error in result.errors or ())
-    if ran or not result.errors:
-        body["data"] = result.data
-    body |= shown
-    unavailable = any(isinstance(e.original_error, Unavailable) for e in result.errors or ())
-    nothing = not any(value is not None for value in (result.data or {}).values())
-    status = 503 if unavailable and nothing else 200 if ran or not result.errors else 400
-    headers = {"Retry-After": "1"} if status == 503 else None
-    return Response(_encode(body), status, headers, media)
+        return await found if isawaitable(found) else found
+
+    def _extensions(self, asked: Asked, outcome: str, cost: int, context: Context) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self._profile.executor:
+            name, reason = ("compiled", None) if outcome is COMPILED else ("graphql-core", outcome)
+            found["executor"] = {"name": name} | ({"reason": reason} if reason else {})
+        if asked.shows_cost:
+            budget = context.store.budget
+            found["cost"] = {
+                "estimated": cost,
+                "atMost": self._limits.cost,
+                "statements": budget.statements,
+                "rows": budget.rows,
+            }
+        return {"extensions": found} if found else {}
+
+    def _with_errors(self, result: ExecutionResult, shown: dict[str, Any], media: str) -> Response:
+        body: dict[str, Any] = {}
+        if result.errors:
+            body["errors"] = errors.public(result.errors)
+        # Without a data entry the request never ran: its variables were not what they were said to be.
+        ran = result.data is not None or any(error.path for error in result.errors or ())
+        if ran or not result.errors:
+            body["data"] = result.data
+        body |= shown
+        unavailable = any(isinstance(e.original_error, Unavailable) for e in result.errors or ())
+        nothing = not any(value is not None for value in (result.data or {}).values())
+        status = 503 if unavailable and nothing else 200 if ran or not result.errors else 400
+        headers = {"Retry-After": "1"} if status == 503 else None
+        return Response(_encode(body), status, headers, media)
+
+    async def _asked(self, request: Request) -> Asked:
+        if request.method == "GET":
+            if not self._profile.queries_by_get:
+                raise HttpError(405, "Method not allowed", "POST operations to /graphql.", {"Allow": "POST"})
+            if "query" not in request.query_params:
+                raise BadRequest(
+                    "Send a GraphQL operation: POST it as JSON, or GET with ?query=. A browser gets GraphiQL."
+                )
+            data: Any = dict(request.query_params)
+            for name in ("variables", "extensions"):
+                if name in data:
+                    data[name] = _decode(data[name].encode()) if data[name] else None
+        else:
+            if media_type(request) not in ("application/json", "application/graphql-response+json"):
+                raise HttpError(415, "Unsupported media type", "POST an operation as application/json.")
+            data = _decode(await read_body(request, GRAPHQL_BODY_AT_MOST))
+        if not isinstance(data, dict) or not isinstance(data.get("query"), str):
+            raise BadRequest('The body must be a JSON object with the operation\'s text under "query".')
+        variables, name, more = data.get("variables"), data.get("operationName"), data.get("extensions")
+        if variables is not None and not isinstance(variables, dict):
+            raise BadRequest("variables must be an object.")
+        if name is not None and not isinstance(name, str):
+            raise BadRequest("operationName must be a string.")
+        if more is not None and not isinstance(more, dict):
+            raise BadRequest("extensions must be an object.")
+        return Asked(data["query"], variables or {}, name or None, (more or {}).get("cost") is True)
 
 
 def _media(request: Request) -> str:
     return GRAPHQL_RESPONSE if GRAPHQL_RESPONSE in request.headers.get("accept", "") else "application/json"
 
 
+def _refused(found: Sequence[Mapping[str, Any]], media: str, error: CallerError | None = None) -> Response:
+    """The answer to a request that was not carried out: without data."""
+    headers = dict(getattr(error, "headers", {}))
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = "1"
+    return Response(_encode({"errors": found}), error.status if error else 400, headers, media)
+
+
 def failed(error: CallerError, media: str = "application/json") -> Response:
-    """The answer to a query that cannot be answered at all."""
-    extensions = {"code": error.code, **error.details()}
-    body: dict[str, Any] = {"errors": [{"message": str(error), "extensions": extensions}]}
-    if isinstance(error, IntrospectionDisabled):
-        return Response(_encode(body), error.status, None, media)  # it never ran: there is no data
-    body["data"] = None
-    unavailable = isinstance(error, Unavailable)
-    headers = {"Retry-After": "1"} if unavailable else None
-    return Response(_encode(body), 503 if unavailable else 200, headers, media)
-
-
-async def _operation(request: Request) -> tuple[str, dict[str, Any] | None, str | None]:
-    if request.method == "GET":
-        data: Any = dict(request.query_params)
-        if "variables" in data:
-            data["variables"] = _decode(data["variables"].encode()) if data["variables"] else None
-    else:
-        if media_type(request) not in ("application/json", "application/graphql-response+json"):
-            raise HttpError(415, "Unsupported media type", "POST an operation as application/json.")
-        data = _decode(await read_body(request, GRAPHQL_BODY_AT_MOST))
-    if not isinstance(data, dict) or not isinstance(data.get("query"), str):
-        raise BadRequest('The body must be a JSON object with the operation\'s text under "query".')
-    variables, name = data.get("variables"), data.get("operationName")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadRequest("variables must be an object.")
-    if name is not None and not isinstance(name, str):
-        raise BadRequest("operationName must be a string.")
-    return data["query"], variables, name
+    """The answer to an operation that came to nothing as a whole."""
+    body = {"errors": [errors.of_request(error)], "data": None}
+    if isinstance(error, Unavailable):
+        return Response(_encode(body), 503, {"Retry-After": "1"}, media)
+    return Response(_encode(body), 200, None, media)
 
 
 def _decode(data: bytes) -> Any:
@@ -104,33 +222,5 @@ def _decode(data: bytes) -> Any:
         raise BadRequest(str(error)) from None
 
 
-async def execute(
-    query: str,
-    variables: dict[str, Any] | None,
-    operation_name: str | None,
-    context: Context,
-    allowed: set[str],
-) -> ExecutionResult:
-    """Runs one operation of an allowed type."""
-    types = {OperationType(name) for name in allowed}
-    try:
-        result: Any = await schema().execute(
-            query,
-            variable_values=variables,
-            context_value=context,
-            operation_name=operation_name,
-            allowed_operation_types=types,
-        )
-    except CallerError:
-        raise
-    except Exception as error:
-        if type(error).__name__ == "InvalidOperationTypeError":
-            raise HttpError(
-                405, "Method not allowed", "A GET may only read; POST a mutation.", {"Allow": "POST"}
-            ) from None
-        raise
-    return result
-
-
-def _encode(body: dict[str, Any]) -> bytes:
+def _encode(body: Any) -> bytes:
     return msgspec.json.encode(body)

@@ -1,9 +1,6 @@
 """What the graph tells of itself, and to whom: everything in development, what it must in production."""
 
-import re
 from dataclasses import dataclass
-
-from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind
 
 from resolvers.errors import CallerError
 
@@ -16,7 +13,8 @@ class Profile:
     """Whether a browser that opens `/graphql` gets GraphiQL."""
     queries_by_get: bool
     introspection: bool
-    """Whether anybody who may query may introspect; otherwise the scope `graphql:schema:read` lets one."""
+    """Whether anybody who may query may introspect; otherwise the scope `graphql:schema:read` lets one, and a
+    subgraph tells its gateway."""
     suggestions: bool
     """Whether an error for a name that is not there gives those that are like it."""
     executor: bool
@@ -43,29 +41,3 @@ class IntrospectionDisabled(CallerError):
             "Introspection needs the scope graphql:schema:read here (--profile production). "
             "The schema stands in the repository and comes from `tmfgraph schema`."
         )
-
-
-_FIELDS = ("__schema", "__type")
-_PERHAPS = re.compile(r"__(?:schema|type)\b")
-
-
-def introspects(text: str) -> bool:
-    """Whether a document has one of the fields that tell of the schema; `__typename` is none."""
-    if not _PERHAPS.search(text):
-        return False
-    lexer = Lexer(Source(text))
-    try:
-        while (token := lexer.advance()).kind is not TokenKind.EOF:
-            if token.kind is TokenKind.NAME and token.value in _FIELDS:
-                return True
-    except GraphQLSyntaxError:
-        pass  # whoever parses it says so
-    return False
-
-
-_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
-
-
-def without_suggestion(message: str) -> str:
-    """The message of an error without the names that it proposes."""
-    return _SUGGESTION.sub("", message)
