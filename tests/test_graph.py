@@ -117,7 +117,8 @@ def test_the_way_back_leads_from_a_resource_to_the_customers_that_stand_on_it(cl
 
 
 @pytest.mark.parametrize("roots", [1, 100, 10_000])
-def test_the_chain_takes_as_many_statements_for_many_orders_as_for_one(client: Client, roots: int) -> None:
+def test_the_chain_takes_as_many_statements_for_many_orders_as_for_one(database_url: str, roots: int) -> None:
+    client = Client(database_url, rows_at_most=10**6, objects_at_most=10**6, answer_bytes_at_most=10**8)
     fill(client, range(roots))
     query = """query Q($first: Int) { productOrders(first: $first) { totalCount nodes { id
         serviceOrders { nodes { id resourceOrders { nodes { id orderItem { resource { target { id } } } } } } }
@@ -130,6 +131,7 @@ def test_the_chain_takes_as_many_statements_for_many_orders_as_for_one(client: C
         "target"
     ]
     assert len(client.statements) == 8
+    client.close()
 
 
 def test_pages_join_without_gap_or_overlap_in_both_directions(client: Client) -> None:

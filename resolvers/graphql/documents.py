@@ -16,6 +16,7 @@ from graphql import (
     validate,
 )
 from graphql.pyutils import did_you_mean, suggestion_list
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.errors import BadRequest, TooMuch
 from resolvers.graphql import errors
@@ -123,7 +124,9 @@ class Documents:
         self._schema = schema
         self.limits = limits
         self._suggestions = suggestions
-        self._rules = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
+        # Strawberry keeps to itself which inputs take exactly one key.
+        rules = (*specified_rules, OneOfInputValidationRule)
+        self._rules = [rule for rule in rules if rule is not OverlappingFieldsCanBeMergedRule]
         self.kept: Kept[Document] = Kept(bytes_kept)
 
     async def read(self, text: str) -> Document:

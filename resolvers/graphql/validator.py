@@ -327,6 +327,7 @@ class _Examination:
             parent, node = those[0]
             definition = self._definition(parent, node)
             if definition is None:
+                self.may_overlap |= len(those) > 1
                 continue
             for other_parent, other in those:
                 self._field(other_parent, other)
@@ -539,7 +540,7 @@ class _Examination:
             if found is None:
                 raise NotCertain
             self._value(found.type, one, _has_default(found))
-        if getattr(type_, "is_one_of", False):
+        if _is_one_of(type_):
             [*values] = given.values()
             if len(values) != 1 or isinstance(values[0], NullValueNode | VariableNode):
                 raise NotCertain
@@ -587,6 +588,12 @@ _CIRCLES = {"types", "fields", "inputFields", "interfaces", "possibleTypes"}
 def _tells(type_: Any) -> bool:
     """Whether it is a type of introspection."""
     return type_.name.startswith("__")
+
+
+def _is_one_of(type_: GraphQLInputObjectType) -> bool:
+    """Whether exactly one field is to be given. Strawberry keeps that to itself."""
+    declared = type_.extensions.get("strawberry-definition")
+    return type_.is_one_of or bool(declared is not None and declared.is_one_of)
 
 
 def _has_default(place: Any) -> bool:
