@@ -5,13 +5,14 @@ import errno
 import http.client
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
 import tempfile
 import threading
 import time
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # How long a stop waits for requests and subscriptions that still run.
 GRACE_SECONDS = 10
+# Files that a process has open beside the sockets of its clients and of its pool.
+FILES_BESIDES = 200
 
 
 class CannotListen(RuntimeError):
@@ -107,6 +110,9 @@ def _answer(settings: Settings, listener: socket.socket) -> int:
     # Read by app.create, in the workers and in whatever else the process starts.
     os.environ.update(settings.to_environ())
     paths.enter()
+    from tmfgraph.protocol import Front
+
+    _allow_connections(settings)
     several = settings.workers > 1
     config = uvicorn.Config(
         "app:create" if several else _app(settings),
@@ -116,6 +122,8 @@ def _answer(settings: Settings, listener: socket.socket) -> int:
         log_config=logs.config(settings),
         access_log=settings.log_level == "debug",
         server_header=False,
+        http=cast(Any, Front(settings)),  # called as the class that uvicorn takes
+        timeout_keep_alive=cast(int, settings.keep_alive_timeout),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if several:
@@ -126,6 +134,15 @@ def _answer(settings: Settings, listener: socket.socket) -> int:
         return STARTUP_FAILURE if any(p.exitcode == STARTUP_FAILURE for p in parent.processes) else 0
     uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _allow_connections(settings: Settings) -> None:
+    """Lets the process hold as many sockets as it may have clients, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connections_at_most + settings.pool_size + FILES_BESIDES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _app(settings: Settings) -> Any:

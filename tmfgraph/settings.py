@@ -173,6 +173,24 @@ class Settings:
     request_timeout: float = setting(
         5.0, seconds(0.1, 3600), "SECONDS", "the longest a request may take as a whole, GraphQL or REST"
     )
+    header_timeout: float = setting(
+        10.0, seconds(0.1, 3600), "SECONDS", "the longest a client may take to send the head of a request"
+    )
+    body_timeout: float = setting(
+        30.0,
+        seconds(0.1, 3600),
+        "SECONDS",
+        "the longest a client may take to send the body of a request, or to read an answer",
+    )
+    keep_alive_timeout: float = setting(
+        5.0,
+        seconds(0.1, 3600),
+        "SECONDS",
+        "how long a connection waits for its next request; behind a proxy, longer than that one keeps it",
+    )
+    connections_at_most: int = setting(
+        1000, whole(1, 100_000), "N", "how many clients each worker may be connected with at a time"
+    )
     statements_at_most: int = setting(
         100, whole(1, 1_000_000), "N", "how many statements one request may send to the database"
     )
