@@ -162,7 +162,7 @@ def revised(kind: Kind, id: str, old: dict[str, Any], new: Any, *, by_server: bo
         earlier = {(p.path, p.message) for p in check(kind, copied(before)).problems}
         problems += [p for p in checked.problems if (p.path, p.message) not in earlier]
     if problems:
-        raise Invalid(kind.name, problems)
+        raise Invalid(kind.name, problems, tells=True)
     was, now_ = state_of(kind, before), state_of(kind, body)
     moved = kind.flow is not None and was is not None and was != now_
     if kind.flow and was and moved and (now_ is None or not kind.flow.allows(was, now_)):

@@ -19,6 +19,12 @@ class CallerError(Exception):
     status = 400
     code = "BAD_REQUEST"
     reason = "The request cannot be understood"
+    tells: str | None = None
+    """Name of the kind whose stored entities the message says something of."""
+
+    def discreet(self) -> "CallerError":
+        """The same for one who may not read what it tells of."""
+        return self
 
     def details(self) -> dict[str, Any]:
         """What a program can use beyond the message; goes into `extensions` of a GraphQL error."""
@@ -67,12 +73,19 @@ class Invalid(CallerError):
     code = "VALIDATION_FAILED"
     reason = "The document is not valid"
 
-    def __init__(self, kind: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, kind: str, problems: Sequence[Problem], *, tells: bool = False) -> None:
+        """`tells`: whether the document is not the caller's alone, but what is stored with a change to it."""
         self.problems = tuple(problems)
+        self._kind = kind
+        self.tells = kind if tells else None
         super().__init__(f"{kind}: " + "; ".join(str(problem) for problem in self.problems))
 
     def details(self) -> dict[str, Any]:
         return {"problems": [{"path": p.path, "message": p.message} for p in self.problems]}
+
+    def discreet(self) -> "Invalid":
+        words = "would not be valid with this change; who may read it is told why"
+        return Invalid(self._kind, [Problem("$", words)])
 
 
 class DocumentTooLarge(CallerError):
@@ -119,13 +132,34 @@ class IllegalMove(Conflict):
     code = "ILLEGAL_STATE_CHANGE"
     reason = "Illegal change of state"
 
-    def __init__(self, kind: str, id: str, old: str, new: str, allowed: Sequence[str]) -> None:
+    def __init__(self, kind: str, id: str, old: str | None, new: str, allowed: Sequence[str]) -> None:
+        """`old` is None where the caller may not know it."""
+        self.tells, self._id, self._new = kind, id, new
+        if old is None:
+            self._details: dict[str, Any] = {"to": new}
+            super().__init__(f"{kind} {id} cannot go to {new} from the state that it is in.")
+            return
         self._details = {"from": old, "to": new, "allowed": list(allowed)}
         onwards = f"from there it can go to {', '.join(allowed)}" if allowed else "that state is final"
         super().__init__(f"{kind} {id} cannot go from {old} to {new}: {onwards}.")
 
+    def discreet(self) -> "IllegalMove":
+        return IllegalMove(str(self.tells), self._id, None, self._new, ())
+
     def details(self) -> dict[str, Any]:
         return self._details
+
+
+class TaskConflict(Conflict):
+    """A task that does not fit what it is about."""
+
+    def __init__(self, kind: str, message: str, without: str) -> None:
+        """`without` says it to one who may not read the kind that the message tells of."""
+        self.tells, self._without = kind, without
+        super().__init__(message)
+
+    def discreet(self) -> Conflict:
+        return Conflict(self._without)
 
 
 class PathNotFound(Conflict):
@@ -205,6 +239,17 @@ class PreconditionFailed(CallerError):
     status = 412
     code = "PRECONDITION_FAILED"
     reason = "Precondition failed"
+
+
+class Stale(PreconditionFailed):
+    """An entity that has changed since the caller read it."""
+
+    def __init__(self, kind: str, id: str, revision: int) -> None:
+        self.tells, self._id = kind, id
+        super().__init__(f"{kind} {id} has changed since: it is at revision {revision}. Read it again.")
+
+    def discreet(self) -> PreconditionFailed:
+        return PreconditionFailed(f"{self.tells} {self._id} is not at a revision that the request names.")
 
 
 class KeyReused(CallerError):

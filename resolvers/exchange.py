@@ -3,16 +3,19 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import sqlalchemy as sa
+
 from models.codec import now
 from models.declare import KINDS, Kind
+from models.tables import event, table
 from resolvers.documents import Draft, prepare
 from resolvers.errors import BadRequest, Invalid
-from resolvers.filters import EVERYTHING
+from resolvers.filters import EVERYTHING, Condition
 from resolvers.load import read
 from resolvers.query import from_query
 from resolvers.rows import Row
@@ -22,6 +25,52 @@ CATALOG = ("Catalog", "Category", "ProductSpecification", "ProductOfferingPrice"
 LINES = "application/x-ndjson"
 ARRAY = "application/json"
 PROBLEMS_NAMED = 100
+PARAMETERS_AT_MOST = 100
+
+
+PATH_AT_MOST = 1000
+NAME_AT_MOST = 255
+
+
+def import_needs(draft: Draft) -> Iterator[tuple[Kind, str]]:
+    """An import writes what it is about. BadRequest where the job cannot be done."""
+    check_job(draft.body)
+    return ((kind, "write") for kind in _kinds(draft.body))
+
+
+def export_needs(draft: Draft) -> Iterator[tuple[Kind, str]]:
+    """An export reads what it is about. BadRequest where the job cannot be done."""
+    check_job(draft.body)
+    kinds = _kinds(draft.body)
+    _conditions(draft.body, kinds)
+    return ((kind, "read") for kind in kinds)
+
+
+def check_job(job: Mapping[str, Any]) -> PurePosixPath:
+    """The path below the exchange directory that a job's url names; BadRequest where it names none."""
+    try:
+        parts = urlsplit(job.get("url") or "")
+    except ValueError:
+        raise BadRequest("url cannot be read as the address of a file.") from None
+    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+        raise BadRequest(
+            "url must name a file in the exchange directory of the server, such as "
+            "file:///catalog.ndjson; files of other hosts are not fetched or written."
+        )
+    type_ = job.get("contentType")
+    if type_ not in (None, LINES, ARRAY):
+        raise BadRequest(f"contentType is {LINES} (one document a line, the default) or {ARRAY}.")
+    path = unquote(parts.path)
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if not names or ".." in names:
+        raise BadRequest("url must name a file inside the exchange directory of the server.")
+    sizes = [len(name.encode("utf-8", "surrogatepass")) for name in names]
+    if not path.isprintable() or max(sizes) > NAME_AT_MOST or sum(sizes) > PATH_AT_MOST:
+        raise BadRequest(
+            f"url names a file by printable characters: up to {NAME_AT_MOST} bytes for a name, "
+            f"{PATH_AT_MOST} with the directories."
+        )
+    return PurePosixPath(*names)
 
 
 class Exchange:
@@ -34,7 +83,7 @@ class Exchange:
     async def import_(self, transaction: Transaction, job: Row) -> None:
         """Stores every document of a file over what is there, or none where one is bad."""
         file = self._file(job)
-        kinds = _kinds(job)
+        kinds = _kinds(job.body)
         drafts, problems = await asyncio.to_thread(_drafts, file, kinds)
         if problems:
             more = len(problems) - PROBLEMS_NAMED
@@ -47,8 +96,10 @@ class Exchange:
     async def export(self, transaction: Transaction, job: Row) -> None:
         """Writes the entities of the path and query to a file, which is complete as soon as it is there."""
         file = self._file(job)
-        kinds = _kinds(job)
-        query = parse_qsl((job.get("query") or "").lstrip("?"), keep_blank_values=True)
+        conditions = _conditions(job.body, _kinds(job.body))
+        replaced = await _may_replace(transaction, job)
+        if file.exists() and not replaced:
+            raise _taken(file)
         array = job.get("contentType") == ARRAY
         await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._directory, prefix=".export-")
@@ -56,8 +107,7 @@ class Exchange:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as out:
                 out.write("[" if array else "")
-                for kind in kinds:
-                    condition = from_query([kind], query) if query else EVERYTHING
+                for kind, condition in conditions:
                     async for row in transaction.each(kind, condition):
                         out.write(
                             ("," if array and written else "") + row.json(self._base_url + kind.homes[0].url)
@@ -65,37 +115,67 @@ class Exchange:
                         out.write("" if array else "\n")
                         written += 1
                 out.write("]" if array else "")
-            await asyncio.to_thread(_publish, Path(name), file)
+            await asyncio.to_thread(_publish, Path(name), file, replaced)
         except BaseException:
             await asyncio.to_thread(Path(name).unlink, missing_ok=True)
             raise
         await transaction.change(job, _succeeded())
 
     def _file(self, job: Row) -> Path:
-        """The file that a job's url names; BadRequest where it lies elsewhere."""
-        parts = urlsplit(job.get("url") or "")
-        if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
-            raise BadRequest(
-                "url must name a file in the exchange directory of the server, such as "
-                "file:///catalog.ndjson; files of other hosts are not fetched or written."
-            )
-        type_ = job.get("contentType")
-        if type_ not in (None, LINES, ARRAY):
-            raise BadRequest(f"contentType is {LINES} (one document a line, the default) or {ARRAY}.")
+        """The file that a job's url names; BadRequest where it lies elsewhere, by a link say."""
         root = self._directory.resolve()
-        file = (root / unquote(parts.path).lstrip("/")).resolve()
+        file = (root / check_job(job.body)).resolve()
         if file == root or not file.is_relative_to(root):
             raise BadRequest("url must name a file inside the exchange directory of the server.")
         return file
 
 
-def _publish(made: Path, file: Path) -> None:
+def _publish(made: Path, file: Path, replaced: bool) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     made.chmod(0o644)
-    made.replace(file)
+    if replaced:
+        made.replace(file)
+        return
+    try:
+        os.link(made, file)  # in one step, and never over what another has put there meanwhile
+    except FileExistsError:
+        raise _taken(file) from None
+    made.unlink()
 
 
-def _kinds(job: Row) -> tuple[Kind, ...]:
+def _taken(file: Path) -> BadRequest:
+    return BadRequest(
+        f"There is a file {file.name} already, which no export of yours made; take another name for yours."
+    )
+
+
+async def _may_replace(transaction: Transaction, job: Row) -> bool:
+    """Whether the file that a job names was made by an earlier export of the same caller."""
+    t, past = table(job.kind), event.alias("past")
+    made = (
+        sa.select(t.c.key)
+        .join(past, sa.and_(past.c.entity_key == t.c.key, past.c.entity_kind == job.kind.root.name))
+        .where(t.c.url == job.get("url"), t.c.status == "Succeeded", past.c.actor == transaction.actor)
+        .limit(1)
+    )
+    return (await transaction.connection.execute(made)).first() is not None
+
+
+def _conditions(job: Mapping[str, Any], kinds: Sequence[Kind]) -> list[tuple[Kind, Condition]]:
+    """What is exported of each kind; BadRequest where the query cannot be read."""
+    try:
+        query = parse_qsl(
+            (job.get("query") or "").lstrip("?"),
+            keep_blank_values=True,
+            max_num_fields=PARAMETERS_AT_MOST,
+            errors="strict",
+        )
+    except ValueError:
+        raise BadRequest(f"query must be UTF-8, with up to {PARAMETERS_AT_MOST} parameters.") from None
+    return [(kind, from_query([kind], query) if query else EVERYTHING) for kind in kinds]
+
+
+def _kinds(job: Mapping[str, Any]) -> tuple[Kind, ...]:
     """The kinds that a job is about: that of its path, else the whole catalog."""
     path = job.get("path")
     if not path:

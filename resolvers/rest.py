@@ -37,7 +37,7 @@ from resolvers.requests import (
     wants_exact_count,
     wants_problem,
 )
-from resolvers.rows import Row
+from resolvers.rows import Row, Unseen
 from resolvers.store import COUNTED_AT_MOST, Asked, Store
 
 BODY_AT_MOST = 2 * 1024 * 1024
@@ -147,6 +147,8 @@ class Rest:
         self, store: Store, kinds: Sequence[Kind], rows: Sequence[Row], query: Query, url: str
     ) -> list[str]:
         """What was written, as JSON. It is written whatever the caller may read of what it refers to."""
+        if any(isinstance(row, Unseen) for row in rows):
+            return [row.json(url) for row in rows]
         try:
             return await self._texts(store, kinds, rows, query, url)
         except Forbidden:
@@ -202,6 +204,8 @@ class Rest:
             row = await store.revise(
                 kind, id, lambda document: patch(document, change), url=url, revisions=allowed
             )
+        if isinstance(row, Unseen):
+            return Response(status_code=204)
         [text] = await self._written(store, kinds, [row], query, url)
         return _json(text, headers=_headers(row))
 
@@ -244,6 +248,8 @@ def _stored(rows: Sequence[Row], url: str) -> bytes:
 
 
 def _headers(row: Row) -> dict[str, str]:
+    if isinstance(row, Unseen):
+        return {}
     return {"ETag": etag(row), "Last-Modified": last_modified(row)}
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from models.codec import relations
 from models.declare import KINDS, Kind, Node, roots
 from models.tables import reference, table
-from resolvers.errors import NotFound
+from resolvers.errors import Forbidden, NotFound
 
 _decode = msgspec.json.decode
 
@@ -43,6 +43,29 @@ class Row:
     def json(self, url: str) -> str:
         """The document as REST serves it under the home at `url`, the stored text handed through."""
         return f'{{"id":"{self.id}","href":"{url}/{self.id}",{self.document[1:]}'
+
+
+class Unseen(Row):
+    """A stored entity for one who may write and not read it: its id, and Forbidden for all else."""
+
+    __slots__ = ("_missing",)
+
+    def __init__(self, of: Row, missing: Forbidden) -> None:
+        """`missing` says what right the caller lacks."""
+        self.kind, self.key, self.id, self.place = of.kind, of.key, of.id, ()
+        self._missing = missing
+
+    def _refused(self) -> Any:
+        raise self._missing
+
+    revision = modified = document = _body = body = property(_refused)  # type: ignore[assignment]
+
+    def get(self, key: str) -> Any:
+        return self.id if key == "id" else self._refused()
+
+    def json(self, url: str) -> str:
+        """What REST may say of it: where it is."""
+        return f'{{"id":"{self.id}","href":"{url}/{self.id}"}}'
 
 
 def row_columns(kind: Kind) -> tuple[sa.ColumnElement[Any], ...]:

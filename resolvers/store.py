@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -36,7 +36,7 @@ from resolvers.errors import (
     Unavailable,
 )
 from resolvers.filters import Condition
-from resolvers.rows import Row, not_found, row
+from resolvers.rows import Row, Unseen, not_found, row
 from resolvers.statements import ROW, Page, Statement
 from resolvers.storage import driver, pool
 from resolvers.storage.budget import UNBOUNDED, Budget
@@ -67,6 +67,8 @@ class Effects:
     """Instead of only storing what a caller creates: stores it and all that follows."""
     changed: Mapping[str, Callable[[Transaction, Row, Row], Awaitable[None]]] = field(default_factory=dict)
     """After a caller changed one: from what it was to what it is."""
+    needs: Mapping[str, Callable[[Draft], Iterable[tuple[Kind, str]]]] = field(default_factory=dict)
+    """The rights beyond its own that a caller needs to create one; BadRequest where it cannot be done."""
 
 
 class Store:
@@ -148,7 +150,7 @@ class Store:
             self.access.check(kind, "write")
         for attempt in range(RETRIES):
             try:
-                with _database_errors():
+                with self._discreetly(), _database_errors():
                     async with self._pool.begin(count=self.budget.read_more_bytes) as connection:
                         return await work(self._transaction(connection))
             except _LostRace:
@@ -157,6 +159,27 @@ class Store:
                     raise Unavailable(f"Too many writers at {names} at once; try again.") from None
                 await asyncio.sleep(0.01 * 2**attempt)
         raise AssertionError("unreachable")
+
+    @contextmanager
+    def _discreetly(self) -> Iterator[None]:
+        """Errors of a write tell nothing of stored entities to one who may not read them."""
+        try:
+            yield
+        except CallerError as error:
+            if error.tells is None or self.access.may(KINDS[error.tells], "read"):
+                raise
+            raise error.discreet() from None
+
+    def _shown(self, written: Row) -> Row:
+        """What the caller gets to see of an entity that was written."""
+        if self.access.may(written.kind, "read"):
+            return written
+        return Unseen(written, self.access.missing(written.kind, "read"))
+
+    def _check_needs(self, draft: Draft) -> None:
+        needs = self._effects.needs.get(draft.kind.name)
+        for kind, right in needs(draft) if needs else ():
+            self.access.check(kind, right)
 
     def _transaction(self, connection: AsyncConnection) -> Transaction:
         return Transaction(
@@ -268,13 +291,15 @@ class Store:
         precondition instead of a conflict. `allowed_by` is the kind that one needs the right to write, where
         it is not this one.
         """
+        self.access.check(allowed_by or kind, "write")
         draft = prepare(kind, document)
         draft.by_server = by_server
+        self._check_needs(draft)
         effect = self._effects.created.get(draft.kind.name)
 
         if not (effect or asked or only_new or self.strict_references or draft.secrets):
             with suppress(_LostRace):  # then once more, in a transaction that is tried again
-                return await self._insert(draft, allowed_by or kind), False
+                return self._shown(await self._insert(draft, allowed_by or kind)), False
 
         async def work(transaction: Transaction) -> tuple[Row, bool]:
             earlier = await transaction.begin_once(asked.key, asked.digest) if asked else None
@@ -290,7 +315,8 @@ class Store:
                 await transaction.end_once(asked.key, made)
             return made, False
 
-        return await self.writing([allowed_by or kind], work)
+        made, again = await self.writing([allowed_by or kind], work)
+        return self._shown(made), again
 
     async def _insert(self, draft: Draft, kind: Kind) -> Row:
         """Stores a new entity with one statement, which needs no transaction around it."""
@@ -337,6 +363,8 @@ class Store:
                 drafts.append(prepare(kinds[-1], document))
         if problems:
             raise Invalid(name, problems)
+        for draft in drafts:
+            self._check_needs(draft)
 
         async def work(transaction: Transaction) -> list[Row]:
             made, problems = list[Row](), list[Problem]()
@@ -348,7 +376,7 @@ class Store:
                 raise Invalid(name, problems)
             return made
 
-        return await self.writing(kinds, work)
+        return [self._shown(made) for made in await self.writing(kinds, work)]
 
     async def patch(
         self, kind: Kind, id: str, change: Any, *, revisions: frozenset[int] | None = None
@@ -359,6 +387,13 @@ class Store:
         """
         if not isinstance(change, dict):
             raise Invalid(kind.name, [Problem("$", "must be an object")])
+        self.access.check(kind, "write")
+        if not self.access.may(kind, "read"):  # whether it is what is there already would tell what is there
+            fixed = [
+                a.key for a in kind.attributes if a.fixed and a.key in change and a.key not in ("id", "href")
+            ]
+            if fixed:
+                raise Invalid(kind.name, [Problem(f"$.{key}", "cannot be changed") for key in fixed])
         return await self._replace(
             kind, id, lambda old: merged(old.kind, old.id, old.body, change), revisions
         )
@@ -375,8 +410,11 @@ class Store:
         """Puts what `change` makes of an entity in its place, as `patch` does.
 
         `change` gets the document as REST gives it under the home at `url`, leaves it as it is, and may be
-        called again where the database asks for another attempt.
+        called again where the database asks for another attempt. It needs the right to read: it may test
+        what is there, and copy it.
         """
+        for right in ("write", "read"):
+            self.access.check(kind, right)
 
         def draft(old: Row) -> Draft:
             seen = {"id": old.id, "href": f"{url}/{old.id}", **old.body}
@@ -390,10 +428,10 @@ class Store:
         effect = self._effects.changed.get(kind.name)
 
         if not (effect or self.strict_references or holds_secrets(kind)):
-            with suppress(_LostRace):
+            with self._discreetly(), suppress(_LostRace):
                 swapped = await self._swap(kind, id, draft, revisions)
                 if swapped is not None:
-                    return swapped
+                    return self._shown(swapped)
 
         async def work(transaction: Transaction) -> Row:
             old = await transaction.lock(kind, id, revisions)
@@ -402,7 +440,7 @@ class Store:
                 await effect(transaction, old, new)
             return new
 
-        return await self.writing([kind], work)
+        return self._shown(await self.writing([kind], work))
 
     async def _swap(
         self, kind: Kind, id: str, draft: Callable[[Row], Draft], revisions: frozenset[int] | None
@@ -450,7 +488,7 @@ class Store:
             return await transaction.delete(await transaction.lock(kind, id, revisions), force=force)
 
         try:
-            return await self.writing([kind], work)
+            return self._shown(await self.writing([kind], work))
         except StillReferred as error:
             raise error.seen_by(lambda name: self.access.may(KINDS[name], "read")) from None
 

@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from models.codec import Problem, instant, now
-from models.declare import KINDS
+from models.declare import KINDS, Kind
+from resolvers import exchange
 from resolvers.documents import Draft, extended
-from resolvers.errors import Conflict, Invalid, NotFound
+from resolvers.errors import Conflict, Invalid, NotFound, TaskConflict
 from resolvers.filters import All, Compare, Condition, Leads, Not, Refers
 from resolvers.rows import Row
 from resolvers.store import Effects
@@ -72,10 +73,9 @@ async def due_cancellation(transaction: Transaction, request: Row) -> Row:
         request = await transaction.change(request, {request.kind.state or "state": "inProgress"})
         end: Document = {"state": "terminatedWithError"}
         if "completionMessage" in request.kind.by_key:
-            end |= {
-                "completionMessage": str(error),
-                "errorMessage": {"code": error.code, "reason": str(error)},
-            }
+            # Whoever may read the request reads it, and may perhaps not read the order.
+            reason = str(error.discreet())
+            end |= {"completionMessage": reason, "errorMessage": {"code": error.code, "reason": reason}}
         return await transaction.change(request, end)
 
 
@@ -110,9 +110,11 @@ def _way_to_cancelled(order: Row) -> Sequence[str]:
     assert flow is not None
     direct = flow.way(state, "cancelled")
     if direct is None:
-        raise Conflict(
+        raise TaskConflict(
+            order.kind.name,
             f"{order.kind.name} {order.id} is {state}: it can no longer be cancelled, only orders that "
-            "are not at their end can."
+            "are not at their end can.",
+            f"{order.kind.name} {order.id} cannot be cancelled, only orders that are not at their end can.",
         )
     assessed = flow.way(state, "assessingCancellation")
     return (*assessed, *(flow.way("assessingCancellation", "cancelled") or ())) if assessed else direct
@@ -221,7 +223,11 @@ def _amount(rate: Row, key: str, other: str, sign: int) -> Amount:
 def _one_currency(amounts: Iterable[Amount]) -> str | None:
     units = sorted({unit for value, unit in amounts if unit})
     if len(units) > 1:
-        raise Conflict(f"The unbilled rates are in {' and '.join(units)}; a bill has one currency.")
+        raise TaskConflict(
+            "AppliedCustomerBillingRate",
+            f"The unbilled rates are in {' and '.join(units)}; a bill has one currency.",
+            "The unbilled rates are in several currencies; a bill has one.",
+        )
     return units[0] if units else None
 
 
@@ -274,6 +280,16 @@ async def query_usage(transaction: Transaction, draft: Draft) -> Row:
         for number, (name, counter) in enumerate(sorted(by_type.items()), 1)
     ]
     return await transaction.insert(extended(draft, {"usageConsumption": report}))
+
+
+def usage_needs(draft: Draft) -> Iterable[tuple[Kind, str]]:
+    """A report tells what was used: it is for those who may read usage, by products for those who may
+    read these."""
+    yield KINDS["Usage"], "read"
+    wanted = draft.body.get("searchCriteria") or {}
+    by_product = (*(wanted.get(key) for key in ("service", "logicalResource", "partyAccount")),)
+    if any(by_product) or draft.body.get("partyAccount"):
+        yield KINDS["Product"], "read"
 
 
 def _criteria(query: Document) -> Condition:
@@ -528,6 +544,11 @@ EFFECTS = Effects(
         "CustomerBillOnDemand": bill_on_demand,
         "QueryUsageConsumption": query_usage,
         "SearchTimeSlot": search_time_slot,
+    },
+    needs={
+        "QueryUsageConsumption": usage_needs,
+        "ImportJob": exchange.import_needs,
+        "ExportJob": exchange.export_needs,
     },
     changed={"ServiceActivation": activated_service, "ResourceActivation": activated_resource},
 )

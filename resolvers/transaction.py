@@ -26,7 +26,7 @@ from resolvers.documents import (
     same_references,
     state_of,
 )
-from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, PreconditionFailed, StillReferred
+from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, Stale, StillReferred
 from resolvers.filters import Condition, expression
 from resolvers.rows import Row, leads, not_found, of_kind, row, row_columns
 from resolvers.secrets import digest
@@ -56,7 +56,7 @@ class Transaction:
     ) -> None:
         """`document_bytes` is how long a document may become."""
         self.connection = connection
-        self._actor = actor
+        self.actor = actor
         self._strict_references = strict_references
         self._document_bytes = document_bytes
 
@@ -135,7 +135,7 @@ class Transaction:
         for another request.
         """
         i = idempotency.c
-        values = {"actor": self._actor, "key": key, "digest": digest, "time": now()}
+        values = {"actor": self.actor, "key": key, "digest": digest, "time": now()}
         first = await self.connection.execute(
             insert(idempotency).values(values).on_conflict_do_nothing().returning(i.key)
         )
@@ -143,7 +143,7 @@ class Transaction:
             return None
         columns = (i.digest, i.entity_kind, i.entity_id, i.revision, i.time, i.document)
         found = (
-            await self.connection.execute(sa.select(*columns).where(i.actor == self._actor, i.key == key))
+            await self.connection.execute(sa.select(*columns).where(i.actor == self.actor, i.key == key))
         ).one()
         if found[0] != digest:
             raise KeyReused(f'The Idempotency-Key "{key[:60]}" was used for another request: take a new one.')
@@ -155,7 +155,7 @@ class Transaction:
         i = idempotency.c
         await self.connection.execute(
             sa.update(idempotency)
-            .where(i.actor == self._actor, i.key == key)
+            .where(i.actor == self.actor, i.key == key)
             .values(
                 entity_kind=made.kind.name,
                 entity_id=made.id,
@@ -170,7 +170,7 @@ class Transaction:
         check_size(draft, self._document_bytes)
         if self._strict_references:
             await self._refuse_dangling(draft)
-        statement, new = insertion(draft, self._actor)
+        statement, new = insertion(draft, self.actor)
         made = (await self.connection.exec_driver_sql(statement.text, statement.arguments)).first()
         if made is None:
             raise id_taken(draft)
@@ -294,7 +294,7 @@ class Transaction:
         self, of: Row, change: str, revision: int, before: str | None, after: str | None, document: str
     ) -> sa.Insert:
         return sa.insert(event).values(
-            event_row(of.kind, of.key, of.id, change, revision, before, after, document, self._actor)
+            event_row(of.kind, of.key, of.id, change, revision, before, after, document, self.actor)
         )
 
 
@@ -340,11 +340,9 @@ def _change(old: Row, draft: Draft) -> tuple[str, str | None, str | None]:
 
 
 def check_revision(held: Row, revisions: frozenset[int] | None) -> None:
-    """PreconditionFailed where the entity is at none of these revisions."""
+    """Stale where the entity is at none of these revisions."""
     if revisions is not None and held.revision not in revisions:
-        raise PreconditionFailed(
-            f"{held.kind.name} {held.id} has changed since: it is at revision {held.revision}. Read it again."
-        )
+        raise Stale(held.kind.name, held.id, held.revision)
 
 
 def id_taken(draft: Draft) -> IdTaken:
