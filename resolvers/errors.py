@@ -48,20 +48,22 @@ class TooMuch(CallerError):
     def __init__(
         self,
         what: str,
-        value: int | float,
+        value: int | float | None,
         limit: int | float,
         hint: str,
         *,
         place: tuple[int, int] | None = None,
         path: str = "",
     ) -> None:
-        """`what` is counted, `value` is how far it got, and `hint` says how to ask for less.
+        """`what` is counted, `value` is how far it got where that is known, `hint` says how to ask for less.
 
         `place` is the line and column of a document where it shows, `path` the field that takes the most.
         """
         self.place = place
-        self._details = {"limit": what, "atMost": limit, "value": value} | ({"path": path} if path else {})
-        super().__init__(f"One request may take at most {limit:,} {what}, this takes {value:,}: {hint}.")
+        found = {"limit": what, "atMost": limit, "value": value, "path": path or None}
+        self._details = {name: given for name, given in found.items() if given is not None}
+        taken = "more" if value is None else f"{value:,}"
+        super().__init__(f"One request may take at most {limit:,} {what}, this takes {taken}: {hint}.")
 
     def details(self) -> dict[str, Any]:
         return self._details

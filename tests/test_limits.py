@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from graphql import OperationType, get_introspection_query, parse
+from graphql import OperationType, execute_sync, get_introspection_query, parse
 
 from models.declare import KINDS
 from resolvers.errors import TooMuch
@@ -298,3 +298,45 @@ def test_the_cost_is_told_where_it_is_asked_for(shared: Client) -> None:
     found = answer["extensions"]["cost"]
     assert (found["estimated"], found["atMost"], found["statements"]) == (8, LIMITS.cost, 1)
     assert "extensions" not in shared.post("/graphql", {"query": query}).json()
+
+
+# ---- what the schema tells --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tool", INTROSPECTIONS)
+def test_the_schema_is_told_as_graphql_core_tells_it(shared: Client, tool: str) -> None:
+    text = INTROSPECTIONS[tool]
+    theirs = execute_sync(schema()._schema, parse(text)).data
+    assert theirs and shared.post("/graphql", {"query": text}).json() == {"data": theirs}
+    together = text.replace("{", "{ customers { totalCount }", 1)
+    found = shared.post("/graphql", {"query": together}).json()
+    assert found == {"data": {"customers": {"totalCount": 0}, **theirs}}
+
+
+SDL = " ".join(f"x{n}: _service {{ a: sdl b: sdl c: sdl }}" for n in range(20))
+DESCRIPTIONS = "__schema { types { fields { " + " ".join(f"d{n}: description" for n in range(60)) + " } } }"
+
+
+@pytest.mark.parametrize("fields", [SDL, DESCRIPTIONS])
+@pytest.mark.parametrize("beside", ["", "customers { totalCount } "])
+def test_what_the_schema_tells_is_bounded(shared: Client, fields: str, beside: str) -> None:
+    [error] = shared.post("/graphql", {"query": "{ " + beside + fields + " }"}).json()["errors"]
+    assert error["extensions"]["code"] == "TOO_MUCH", error
+
+
+def test_errors_are_told_within_bounds(shared: Client) -> None:
+    name = "x" * 5000
+    for query in (
+        "{" + " ".join(f"a{n}{name}" for n in range(40)) + "}",
+        f"{{ customers(where: {{name: {{eq: {name}}}}}) {{ totalCount }} }}",
+        "query Q($v: [ID!]!) { customers(where: {id: {in: $v}}) { totalCount } }",
+    ):
+        variables = {"v": [{name: 1}] * 100}
+        answer = shared.post("/graphql", {"query": query, "variables": variables if "$v" in query else {}})
+        assert answer.json()["errors"] and len(answer.content) < 10_000
+    unknown = [{"__typename": "Customer", "id": f"{n}"} for n in range(2000)]
+    query = "query Q($r: [_Any!]!) { _entities(representations: $r) { __typename } }"
+    answer = shared.post("/graphql", {"query": query, "variables": {"r": unknown}})
+    assert (
+        len(answer.content) < 100_000 and answer.json()["errors"][-1]["extensions"]["code"] == "MORE_ERRORS"
+    )

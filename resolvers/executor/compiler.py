@@ -4,6 +4,7 @@ Which fields an object of a type has is told by graphql-core, so fragments, alia
 mean here what they mean there. What a field does is told by its resolver in the schema (`resolvers.graph`).
 """
 
+import asyncio
 import enum
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -54,12 +55,15 @@ from resolvers.executor.plan import (
     Part,
     Plan,
     Root,
+    Run,
     Single,
     ToOne,
     WayBack,
 )
 from resolvers.executor.source import Source, attribute_of
 from resolvers.filters import cursor
+from resolvers.graphql.introspection import Telling
+from resolvers.graphql.validator import TELL_OF_THE_SCHEMA
 from resolvers.loaders import leads_to
 
 Details = list[Any]
@@ -107,6 +111,8 @@ class Compiler:
         name = details[0].node.name.value
         if name == "__typename":
             return _constant(query.name)
+        if name in TELL_OF_THE_SCHEMA:
+            return self._told(query, details)
         field = query.fields.get(name)
         resolver: Any = field.resolve if field else None
         if isinstance(resolver, graph.Listing):
@@ -122,6 +128,21 @@ class Compiler:
             every = [kind.name for kind in KINDS.values()]
             return Entities(_arguments(field, details), self._to_one("", every, details))
         raise NotCovered(f"Query.{name}")
+
+    def _told(self, query: GraphQLObjectType, details: Details) -> Root:
+        """What the schema tells, read beside the event loop."""
+
+        schema, operation = self._schema, self._operation
+        fragments = {name: one.definition for name, one in self._fragments.items()}
+
+        async def told(run: Run) -> Any:
+            most = run.store.budget.bounds.answer_bytes
+            telling = Telling(schema, operation, fragments, run.variables, most)
+            text = await asyncio.to_thread(telling.one, query, details)
+            run.store.budget.write(len(text))
+            return msgspec.Raw(text)
+
+        return told
 
     # ---- entities -------------------------------------------------------------------------------
 

@@ -10,13 +10,20 @@ from resolvers.errors import CallerError
 
 logger = logging.getLogger("tmfgraph.graphql")
 
-LONGEST_MESSAGE = 1000
+LONGEST_MESSAGE = 500
 """Characters of a message: some hold what the caller sent."""
+ERRORS_AT_MOST = 100
+"""How many errors are told of one operation."""
 
 
 def public(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
     """The errors with a code each; unexpected ones without their words, which go to the log."""
-    return [_public(error) for error in errors]
+    found = list(errors)
+    told = [_public(error) for error in found[:ERRORS_AT_MOST]]
+    if len(found) > ERRORS_AT_MOST:
+        more = f"And {len(found) - ERRORS_AT_MOST} errors more."
+        told.append({"message": more, "extensions": {"code": "MORE_ERRORS"}})
+    return told
 
 
 def of_request(error: CallerError) -> dict[str, Any]:
@@ -40,11 +47,11 @@ def _public(error: GraphQLError) -> dict[str, Any]:
     elif cause is None or isinstance(cause, GraphQLError):
         code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_VALUE"
         found["extensions"] = {"code": code, **(error.extensions or {})}
-        found["message"] = shortened(found["message"])
     else:
         logger.error("Unexpected error at %s", error.path, exc_info=cause)
         found["message"] = "Something went wrong inside the server; its log says what."
         found["extensions"] = {"code": "INTERNAL_SERVER_ERROR"}
+    found["message"] = shortened(found["message"])
     return found
 
 

@@ -56,6 +56,9 @@ from resolvers.graphql.limits import Limits, Part, Size, Weight, place_of, refus
 from schema.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED
 
 INT = 2**31
+TELL_OF_THE_SCHEMA = {"__schema", "__type", "_service"}
+"""Fields of the query that read no data."""
+
 _COMPOSITE = (GraphQLObjectType, GraphQLInterfaceType, GraphQLUnionType)
 
 
@@ -214,8 +217,8 @@ class _Examination:
             weight,
             tuple(sorted(scope.deciding)),
             tuple(sorted(scope.sizing)),
-            bool(names & {*_SCHEMA, "_service"}),
-            bool(names) and names <= _SCHEMA,
+            bool(names & TELL_OF_THE_SCHEMA),
+            bool(names) and names <= TELL_OF_THE_SCHEMA,
         )
 
     def _names(self, selections: SelectionSetNode) -> Iterator[str]:
@@ -578,7 +581,6 @@ class _Examination:
         return True
 
 
-_SCHEMA = {"__schema", "__type"}
 _INTROSPECTED = {"fields": 15, "inputFields": 20, "args": 6, "enumValues": 8}
 """How many of these a part of the schema has, more or less."""
 _CIRCLES = {"types", "fields", "inputFields", "interfaces", "possibleTypes"}
