@@ -1,11 +1,14 @@
 """The one decoder for JSON that comes in, whatever the entrance: REST, GraphQL or a file."""
 
 import json
+import math
 import re
+from collections import Counter
 from typing import Any
 
 MAX_DEPTH = 32
 MAX_SAFE_INTEGER = 2**53
+WHOLE_BELOW = 2**63
 
 
 class BadJson(ValueError):
@@ -35,24 +38,24 @@ def decode(data: bytes | str) -> Any:
         ) from None
     except RecursionError:
         raise BadJson(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
-    if _ESCAPED.search(text):  # NUL and lone surrogates come in as escapes alone; JSON forbids a raw NUL
-        _check_text(value)
     _check_depth(value)
+    if _ESCAPED.search(text):  # NUL and lone surrogates come in as escapes alone; JSON forbids a raw NUL
+        _check_scalars(value)
     return value
 
 
 def accept(value: Any) -> None:
     """The rules of `decode` for a value that came in some other way; BadJson where it breaks one."""
     _check_depth(value)
-    _check_text(value)
+    _check_scalars(value)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadJson(f'The name "{twice}" stands twice in one object.')
+        names = Counter(name for name, _ in pairs)
+        twice = next(name for name, times in names.items() if times > 1)
+        raise BadJson(f'The name "{twice[:60]}" stands twice in one object.')
     return found
 
 
@@ -62,7 +65,7 @@ def _constant(name: str) -> None:
 
 def _int(text: str) -> int:
     number = int(text) if len(text) <= 20 else 2**64
-    if not -(2**63) <= number < 2**63:
+    if not -WHOLE_BELOW <= number < WHOLE_BELOW:
         raise BadJson(f"The whole number {text[:40]} is too large.")
     return number
 
@@ -74,7 +77,16 @@ def _float(text: str) -> float:
     return number
 
 
-def _check_text(value: Any) -> None:
+def number(text: str) -> int | float:
+    """The number that a text in JSON's form stands for; BadJson where `decode` would refuse it."""
+    return _int(text) if text.lstrip("-").isdigit() else _float(text)
+
+
+def _check_scalars(value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadJson(f"{value} is not a JSON number.")
+    if isinstance(value, int) and not -WHOLE_BELOW <= value < WHOLE_BELOW:
+        raise BadJson("A whole number is too large.")
     if isinstance(value, str):
         if "\0" in value:
             raise BadJson("A text holds the character U+0000, which cannot be stored.")
@@ -84,11 +96,11 @@ def _check_text(value: Any) -> None:
             raise BadJson("A text holds half of a surrogate pair, which cannot be stored.") from None
     elif isinstance(value, dict):
         for name, inner in value.items():
-            _check_text(name)
-            _check_text(inner)
+            _check_scalars(name)
+            _check_scalars(inner)
     elif isinstance(value, list):
         for inner in value:
-            _check_text(inner)
+            _check_scalars(inner)
 
 
 def _check_depth(value: Any) -> None:

@@ -18,6 +18,7 @@ from models.declare import (
     link_of,
     special_of,
 )
+from resolvers.entrances import reads
 from resolvers.errors import BadRequest
 from resolvers.loaders import Loaders, leads_to
 from resolvers.rows import Row
@@ -51,6 +52,7 @@ def names(kind: Kind) -> list[str]:
     return list(dict.fromkeys((*forward, *_ways(kind))))
 
 
+@reads("expand or depth")
 def parse(kinds: Sequence[Kind], expand: str | None, depth: str | None) -> Expansion | None:
     """What the parameters `expand` and `depth` ask for at the home of these kinds, None for nothing.
 

@@ -6,7 +6,6 @@ in the document itself; indexes narrow down beforehand which documents are looke
 """
 
 import base64
-import binascii
 import datetime as dt
 import decimal
 import enum
@@ -22,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.codec import canonical, relations
 from models.declare import ANY, Attribute, External, Json, Kind, Link, link_of
+from models.door import decode
 from models.tables import (
     INDEXED_CHARACTERS,
     characteristic,
@@ -31,7 +31,8 @@ from models.tables import (
     reference,
     table,
 )
-from resolvers.errors import BadRequest
+from resolvers.entrances import reads
+from resolvers.errors import BadRequest, TooMuch
 
 OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "regex", "isNull")
 
@@ -377,6 +378,7 @@ _REGEX = re.compile(
 )
 
 
+@reads("A pattern")
 def regex(text: str) -> str:
     """A pattern of the safe subset, BadRequest for any other."""
     problem = (
@@ -434,6 +436,44 @@ def _date_time(text: str) -> str:
     return moment
 
 
+COMPARISONS_AT_MOST = 200
+PATTERNS_AT_MOST = 10
+LEVELS_AT_MOST = 32
+SIMPLER = "ask for less at a time"
+
+
+def bounded(condition: Condition) -> Condition:
+    """The condition; TooMuch where one request makes the database compare too much for each entity."""
+    comparisons = patterns = levels = 0
+    level: list[Condition] = [condition]
+    while level:
+        levels += 1
+        below: list[Condition] = []
+        for one in level:
+            match one:
+                case Compare(attribute, operator, value):
+                    patterns += operator == "regex"
+                    each = operator == "in" and attribute.type is Json  # the others are one look into a list
+                    comparisons += len(value) if each else 1
+                case All(parts) | AnyOf(parts):
+                    below += parts
+                case Not(part):
+                    below.append(part)
+                case Inside(_, inner) | Leads(_, _, inner):
+                    comparisons += 1
+                    below.append(inner)
+                case Refers():
+                    comparisons += 1
+        if levels > LEVELS_AT_MOST:
+            raise TooMuch("levels of conditions in each other", None, LEVELS_AT_MOST, SIMPLER)
+        if comparisons > COMPARISONS_AT_MOST:
+            raise TooMuch("comparisons of a filter", None, COMPARISONS_AT_MOST, SIMPLER)
+        if patterns > PATTERNS_AT_MOST:
+            raise TooMuch("patterns of a filter", patterns, PATTERNS_AT_MOST, "join them by | in one")
+        level = below
+    return condition
+
+
 # ---- cursors ------------------------------------------------------------------------------------
 
 
@@ -444,12 +484,14 @@ def cursor(values: Sequence[Any]) -> str:
 
 
 def read_cursor(text: str, length: int) -> list[Any]:
+    """What `cursor` packed, as many values as there are sort keys; BadRequest for any other text."""
     try:
-        values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error):
+        values = decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:  # no base64, or nothing that may come in as JSON
         values = None
     scalars = (str, int, float, bool, type(None))
-    if not isinstance(values, list) or len(values) != length or not all(type(v) in scalars for v in values):
+    are_keys = isinstance(values, list) and len(values) == length and all(type(v) in scalars for v in values)
+    if not are_keys or type(values[-1]) is not str:  # the id comes last
         raise BadRequest("The cursor is not one of this list: pass on what pageInfo or an edge gave.")
     return values
 

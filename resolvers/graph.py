@@ -25,6 +25,7 @@ from models.declare import (
     other,
 )
 from models.door import BadJson
+from resolvers.entrances import reads
 from resolvers.errors import BadRequest
 from resolvers.filters import (
     All,
@@ -34,6 +35,7 @@ from resolvers.filters import (
     Inside,
     Not,
     Order,
+    bounded,
     cursor,
     read_cursor,
     regex,
@@ -229,6 +231,7 @@ def with_one_more(page: Page) -> Page:
     return Page(page.condition, page.order, (page.limit or 0) + 1, 0, page.after, page.before, page.backwards)
 
 
+@reads("What a list is asked for")
 def page_of(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
     first, last = arguments.get("first"), arguments.get("last")
     for name, number in (("first", first), ("last", last)):
@@ -246,7 +249,7 @@ def page_of(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
     after, before = arguments.get("after"), arguments.get("before")
     limit = last if last is not None else first if first is not None else NODES_BY_DEFAULT
     return Page(
-        condition=_condition(node.attributes, arguments.get("where") or {}),
+        condition=bounded(_condition(node.attributes, arguments.get("where") or {})),
         order=order,
         limit=limit,
         after=tuple(read_cursor(after, length)) if after is not None else None,
@@ -284,7 +287,7 @@ def _comparison(attribute: Attribute, operator: str, operand: Any) -> Condition:
     if operator == "regex" and operand is not None:
         return Compare(attribute, "regex", regex(operand))
     if operator != "isNull":
-        operand = _plain(operand) if attribute.type is not Json else _texts(attribute, operand)
+        operand = _plain(operand) if attribute.type is not Json else _texts(attribute, operator, operand)
     return Compare(attribute, operator, operand)
 
 
@@ -294,10 +297,10 @@ def _plain(value: Any) -> Any:
     return tuple(_plain(inner) for inner in value) if isinstance(value, list) else value
 
 
-def _texts(attribute: Attribute, value: Any) -> Any:
+def _texts(attribute: Attribute, operator: str, value: Any) -> Any:
     """Values of an open type as the texts that they are compared by."""
-    if isinstance(value, list):
-        return tuple(_texts(attribute, inner) for inner in value)
+    if isinstance(value, list) and operator == "in":
+        return tuple(_texts(attribute, "eq", inner) for inner in value)
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (bool, int, float)):
@@ -455,6 +458,7 @@ def _expected(given: Mapping[str, Any]) -> frozenset[int] | None:
     return frozenset({given["ifRevision"]})
 
 
+@reads("The input")
 def _document(cls: type[Any], data: dict[str, Any], *, keep_null: bool) -> dict[str, Any]:
     """A TMF document from a coerced GraphQL input: TMF's names, extension attributes in their place."""
     document = _renamed(cls, data, keep_null)

@@ -13,8 +13,10 @@ from urllib.parse import unquote
 
 import msgspec
 
+from models import door
 from models.door import MAX_DEPTH
 from resolvers.documents import equal
+from resolvers.entrances import reads
 from resolvers.errors import BadRequest, Conflict, FailedTest, PathNotFound, TooMuch
 
 OPERATIONS_AT_MOST = 100
@@ -96,6 +98,7 @@ class _Operation:
     source_path: str
 
 
+@reads("The patch")
 def _operations(given: Any, steps: "Callable[[str, str], _Steps]") -> list[_Operation]:
     """The operations of a patch, read and checked; BadRequest where one is malformed."""
     if not isinstance(given, list):
@@ -151,10 +154,6 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 def _is_index(key: str) -> bool:
     return key == "-" or _INDEX.fullmatch(key) is not None
-
-
-def _number(text: str) -> float:
-    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 class _Work:
@@ -473,8 +472,8 @@ def _all_hold(wanted: list[tuple[list[str], str]]) -> _Condition:
         if isinstance(value, list):
             work.step(len(value))
             return any(holds(element, work) for element in value)
-        for reads in here:
-            if not reads(value):
+        for is_met in here:
+            if not is_met(value):
                 return False
         return not deeper or (
             isinstance(value, dict)
@@ -486,7 +485,7 @@ def _all_hold(wanted: list[tuple[list[str], str]]) -> _Condition:
 
 def _reader(text: str) -> Callable[[Any], bool]:
     """Whether a scalar is what a text says."""
-    number = _number(text) if _NUMBER.fullmatch(text) else None
+    number = float(text) if _NUMBER.fullmatch(text) else None
 
     def reads(value: Any) -> bool:
         if isinstance(value, str):
@@ -642,7 +641,7 @@ class _JsonPath:
         if kind == "text":
             return _unescaped(self._take())
         if kind == "number":
-            return _number(self._take())
+            return door.number(self._take())
         if kind == "name" and text in _WORDS:
             return _WORDS[self._take()]
         raise self._wrong()

@@ -14,15 +14,17 @@ import msgspec
 from starlette.requests import Request
 
 from models.declare import Kind
-from resolvers.errors import BadRequest, HttpError
-from resolvers.filters import All, Condition, cursor, read_cursor
-from resolvers.query import from_json_path, from_query, order_by
+from resolvers.entrances import reads, whole
+from resolvers.errors import BadRequest, HttpError, TooMuch
+from resolvers.filters import All, Condition, bounded, cursor, read_cursor
+from resolvers.query import PATH_AT_MOST, from_json_path, from_query, order_by
 from resolvers.rows import Row
 from resolvers.statements import Page
 
 LIMIT_BY_DEFAULT = 100
 LIMIT_AT_MOST = 1000
 PARAMETERS_AT_MOST = 100
+FIELDS_AT_MOST = 200
 ALWAYS = ("id", "href", "@type")
 PROBLEM = "application/problem+json"
 OF_LISTS = ("offset", "limit", "sort", "filter", "cursor")
@@ -32,6 +34,7 @@ OF_ALL = ("fields", "expand", "depth")
 class Query:
     """The query string of a request, taken apart and checked."""
 
+    @reads("The query string")
     def __init__(self, request: Request, *, single: bool = False, extra: tuple[str, ...] = ()) -> None:
         known = (*OF_ALL, *extra) if single else (*OF_ALL, *OF_LISTS)
         pairs = _pairs(request)
@@ -60,6 +63,7 @@ class Query:
     def given(self, name: str) -> str | None:
         return self._given.get(name)
 
+    @reads("The query string")
     def page(self, kinds: Sequence[Kind], request: Request) -> Page:
         """Which part of a list is asked for: by `offset` and `limit`, `Range: items=0-49`, or a cursor."""
         condition: Condition = from_query(kinds, self.filters)
@@ -71,27 +75,22 @@ class Query:
         span = request.headers.get("range", "")
         if span.startswith("items=") and not {"offset", "limit"}.intersection(self._given):
             first, dash, last = span.removeprefix("items=").partition("-")
-            if (
-                dash
-                and first.isdigit()
-                and last.isdigit()
-                and len(first + last) <= 18
-                and int(first) <= int(last)
-            ):
-                offset, limit = int(first), min(int(last) - int(first) + 1, LIMIT_AT_MOST)
-            else:
+            start, end = whole(first), whole(last)
+            if not dash or start is None or end is None or start > end:
                 raise BadRequest(f'Range must be items=FIRST-LAST, not "{span[:60]}".')
+            offset, limit = start, min(end - start + 1, LIMIT_AT_MOST)
         text = self._given.get("cursor")
         after = tuple(read_cursor(text, len(order) + 1)) if text else None
-        return Page(condition, order, limit, offset, after)
+        return Page(bounded(condition), order, limit, offset, after)
 
     def _whole(self, name: str, default: int) -> int:
         text = self._given.get(name)
         if text is None:
             return default
-        if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        number = whole(text)
+        if number is None:
             raise BadRequest(f'{name} must be a whole number from 0, not "{text[:60]}".')
-        return int(text)
+        return number
 
     def links(self, url: str, page: Page, rows: Sequence[Row], total: "Total") -> str:
         """The `Link` header (RFC 8288): this page and its neighbours.
@@ -147,9 +146,15 @@ class Fields:
         if text is None or text == "":
             return None
         tree: dict[str, Any] = {}
-        for name in () if text == "none" else text.split(","):
+        names = () if text == "none" else text.split(",")
+        if len(names) > FIELDS_AT_MOST:
+            raise TooMuch("names in fields", len(names), FIELDS_AT_MOST, "leave fields out for all of them")
+        for name in names:
             branch = tree
-            for step in name.strip().split("."):
+            steps = name.strip().split(".")
+            if len(steps) > PATH_AT_MOST:
+                raise TooMuch("levels of a name in fields", len(steps), PATH_AT_MOST, "name what holds it")
+            for step in steps:
                 branch = branch.setdefault(step, {})
         return cls._made(tree)
 

@@ -13,6 +13,7 @@ from models.declare import ABSTRACTS, KINDS, Abstract, Home, Kind
 from models.door import BadJson, decode
 from resolvers.deadline import body_time
 from resolvers.documents import encode
+from resolvers.entrances import whole
 from resolvers.errors import BadRequest, CallerError, Forbidden, HttpError, Invalid, error_body
 from resolvers.expand import expanded
 from resolvers.expand import parse as parse_expansion
@@ -312,8 +313,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     too_large = HttpError(
         413, "Content too large", f"A body may have up to {limit} bytes.", {"Connection": "close"}
     )
-    length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > limit:
+    length = request.headers.get("content-length", "")
+    if (whole(length, 18) or 0) > limit:
         raise too_large
     parts, size = [], 0
     try:
