@@ -465,9 +465,9 @@ def bounded(condition: Condition) -> Condition:
                 case Refers():
                     comparisons += 1
         if levels > LEVELS_AT_MOST:
-            raise TooMuch("levels of conditions in each other", None, LEVELS_AT_MOST, SIMPLER)
+            raise TooMuch("levels of conditions in each other", levels, LEVELS_AT_MOST, SIMPLER)
         if comparisons > COMPARISONS_AT_MOST:
-            raise TooMuch("comparisons of a filter", None, COMPARISONS_AT_MOST, SIMPLER)
+            raise TooMuch("comparisons of a filter", comparisons, COMPARISONS_AT_MOST, SIMPLER)
         if patterns > PATTERNS_AT_MOST:
             raise TooMuch("patterns of a filter", patterns, PATTERNS_AT_MOST, "join them by | in one")
         level = below

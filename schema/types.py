@@ -55,7 +55,8 @@ VALUES_ASSUMED = 5
 def _parse_date_time(value: Any) -> str:
     moment = canonical(value) if isinstance(value, str) else None
     if moment is None:
-        raise ValueError(f"A date-time such as 2026-11-24T08:00:00Z is needed, not {value!r}.")
+        shown = str(value)[:60]
+        raise GraphQLError(f"A date-time such as 2026-11-24T08:00:00Z is needed, not {shown!r}.")
     return moment
 
 

@@ -338,7 +338,6 @@ def made(shared: Client) -> dict[str, Callable[[Hostile], Asked]]:
 
 
 NAMES = list(entrances("", ""))
-LEFT = ("literals", "an operation", "a GET")
 
 
 async def answered(app: Any, asked: Asked) -> tuple[int, dict[bytes, bytes], bytes]:
@@ -384,9 +383,7 @@ def check(asked: Asked, status: int, headers: dict[bytes, bytes], body: bytes) -
         assert not any(leak in text for leak in LEAKS), text[:500]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.xfail] if name in LEFT else []) for name in NAMES]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_whatever_comes_in_is_answered(
     shared: Client, made: dict[str, Callable[[Hostile], Asked]], name: str
 ) -> None:

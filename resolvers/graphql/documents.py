@@ -19,7 +19,7 @@ from graphql.pyutils import did_you_mean, suggestion_list
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.errors import BadRequest, TooMuch
-from resolvers.graphql import errors
+from resolvers.graphql import errors, literals
 from resolvers.graphql.limits import Limits, place_of, scan
 from resolvers.graphql.validator import Examined, Operation, examine
 
@@ -147,6 +147,7 @@ class Documents:
         size = 1000 + 4 * len(text)
         try:
             tokens = scan(text, self.limits)
+            literals.check(text)
             ast = parse(text)
             examined = examine(self._schema, ast, self.limits)
         except TooMuch as error:
