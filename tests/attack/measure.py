@@ -93,7 +93,7 @@ class Server:
     """A `tmfgraph serve` process with demo data; started anew when an attack has killed it."""
 
     def __init__(self, directory: Path, *flags: str) -> None:
-        self._directory = directory
+        self.directory = directory
         self._flags = flags
         self._stack = contextlib.ExitStack()
         self._log: list[bytes] = []
@@ -103,7 +103,7 @@ class Server:
     def start(self) -> None:
         flags = ("--demo", "--log-format", "json", *self._flags)
         self.serving: Serving = self._stack.enter_context(
-            serving(*flags, data_dir=self._directory / "data", seconds=120)
+            serving(*flags, data_dir=self.directory / "data", seconds=120)
         )
         self.pid = self.serving.process.pid
         self.address: Address = ("127.0.0.1", urlsplit(self.serving.url).port or 80)
