@@ -31,6 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds", type=int, default=2, help="how often all run beside the probe (default: 2)"
     )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=600,
+        help="how long all of them may take, alone and once more beside the probe (default: 600)",
+    )
     parser.add_argument("--generous", action="store_true", help="bounds for a machine that has other work")
     parser.add_argument(
         "--growth",
@@ -65,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             number=given.number,
             bounds=bounds,
             rounds=given.rounds,
+            seconds=given.seconds,
+            say=lambda words: print(words[:400], file=sys.stderr, flush=True),
         )
     print(report)
     print(f"\n{len(report.outcomes)} attacks, {len(report.failures)} faults")

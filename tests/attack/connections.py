@@ -144,7 +144,7 @@ def slow_readers(server: Server, seconds: float) -> Found:
     url, stamp = KINDS["UsageSpecification"].homes[0].url, time.time_ns()
     ids = [f"{stamp}-{number}" for number in range(8)]
     for id in ids:
-        document = {"id": id, "name": "large", "description": "x" * 1_000_000}
+        document = {"id": id, "name": "large", "description": "x" * 990_000}
         server.send(Request("POST", url, json.dumps(document).encode(), (JSON,)))
     request = wire(Request("GET", f"{url}?limit=1000"), server.address)
     before = server.rss

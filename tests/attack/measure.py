@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from models.declare import KINDS
 from tests.attack import graphql_inputs, probe, rest_inputs
 from tests.attack.inputs import ATTACKS, Answer, Attack, Request, made
 from tests.serving import Serving, open_directory, serving
+from tmfgraph.settings import Settings
 
 assert graphql_inputs and rest_inputs  # they register what they make
 
@@ -30,12 +31,12 @@ MEMORY_AT_MOST = 3 << 30
 """Address space of the server: what asks for more fails, and leaves the machine as it is."""
 
 READ_AT_MOST = 48 << 20
-ANSWER_AT_MOST = 10_000_000
+ANSWER_AT_MOST = Settings().answer_bytes_at_most
 REFUSAL_AT_MOST = 64_000
 """How many bytes may say that something was refused."""
 
 SECONDS_TO_ANSWER = 30.0
-SECONDS_BOUND = 5.0
+SECONDS_BOUND = Settings().request_timeout
 """What a request and a statement may take by the settings; from there on 503 is an honest answer."""
 
 Address = tuple[str, int]
@@ -388,7 +389,7 @@ class Attacker:
         """
         outcome = self._once(kind, number)
         for _ in range(tries - 1):
-            if outcome.over <= 1:
+            if outcome.over <= 1 or outcome.seconds > SECONDS_BOUND:
                 break
             again = self._once(kind, number)
             if again.over < outcome.over:
@@ -507,8 +508,12 @@ def run(
     bounds: Bounds = GENEROUS,
     rounds: int = 2,
     seconds: float = math.inf,
+    say: Callable[[str], None] = lambda words: None,
 ) -> Report:
-    """Attacks of all kinds in turn, as many as `cases` in all; it begins no new one after so many seconds."""
+    """Attacks of all kinds in turn, as many as `cases` in all.
+
+    So many seconds go at most to all of them alone, and as many to all beside the probe.
+    """
     kinds = [kind for kind in ATTACKS if not only or kind in only]
     deadline = time.monotonic() + seconds
     chosen = [(kind, n) for n in range(math.ceil(cases / len(kinds))) for kind in kinds][:cases]
@@ -518,7 +523,9 @@ def run(
     for kind, n in chosen:
         if time.monotonic() > deadline:
             break
-        attacker.alone(kind, n)
+        found = attacker.alone(kind, n)
+        for fault in found.faults:
+            say(f"{kind} {n} ({found.shape}): {fault}")
     rss = [server.rss]
     done = list(attacker.outcomes)
     target = _target(server)
@@ -527,7 +534,7 @@ def run(
     for _ in range(rounds):
         reader, began, deaths = Probe(server.address, target), time.monotonic(), server.deaths
         for kind, n in done:
-            if time.monotonic() > deadline + seconds or time.monotonic() - began > 3 * seconds:
+            if time.monotonic() - began > seconds / rounds:
                 break
             if not attacker.outcomes[kind, n].faults or cases == 1:
                 attacker.beside(kind, n)

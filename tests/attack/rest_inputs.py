@@ -18,9 +18,10 @@ from tests.attack.inputs import (
     attack,
     nested,
 )
+from tmfgraph.settings import Settings
 
-DOCUMENT = 2 * 1024 * 1024
-"""How large a document may become by changes: that of one that is posted."""
+DOCUMENT = Settings().document_bytes_at_most
+"""How large a document may become by changes."""
 
 
 def _large(m: Maker, size: int) -> tuple[str, Any]:
@@ -379,7 +380,7 @@ def indexed_text(m: Maker) -> Attack:
 def lists_of_large(m: Maker) -> Attack:
     """Lists of documents that are each as large as may be."""
     kind = KINDS["UsageSpecification"]
-    count, size = m.size(3, 15), m.size(200_000, 1_900_000)
+    count, size = m.size(3, 15), m.size(200_000, 990_000)
     ids = [m.fresh() for _ in range(count)]
     requests = [m.post(kind, m.document(kind, id=id, xLarge=m.text(size))) for id in ids]
     path = kind.homes[0].url
