@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     with attacked(*given.flag) as server:
         if given.growth:
-            found = growth(server, requests=given.growth, warm=max(1_200, given.growth))
+            found = growth(server, requests=given.growth)
             for one in found:
                 print(
                     f"{one.sort:26} {one.requests:7,} {one.per_request:10,.0f} bytes each  {sorted(one.statuses)}"

@@ -418,16 +418,17 @@ class _Client(threading.Thread):
         self.statuses: list[int] = []
 
     def run(self) -> None:
-        connection: socket.socket | None = None
-        while not self._ending.is_set():
-            try:
-                connection = connection or connect(self._address)
-                request = self._make()
-                connection.sendall(wire(request, self._address, keep=True))
-                self.statuses.append(receive(connection, request.method).status)
-            except Exception:
-                connection = None
-                self.statuses.append(0)
+        with contextlib.ExitStack() as stack:
+            connection: socket.socket | None = None
+            while not self._ending.is_set():
+                try:
+                    connection = connection or stack.enter_context(connect(self._address))
+                    request = self._make()
+                    connection.sendall(wire(request, self._address, keep=True))
+                    self.statuses.append(receive(connection, request.method).status)
+                except Exception:
+                    connection = None
+                    self.statuses.append(0)
 
 
 def _beside(

@@ -73,14 +73,16 @@ class Writer(threading.Thread):
         self._connection: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
-        for count in itertools.count():
-            if self._load.ending.is_set():
-                return
-            try:
+        try:
+            for count in itertools.count():
+                if self._load.ending.is_set():
+                    return
                 self._one(f"w{self._number}-{count}")
-            except Exception as error:
-                self._load.faults.append(f"a writer ended: {error!r}")
-                return
+        except Exception as error:
+            self._load.faults.append(f"a writer ended: {error!r}")
+        finally:
+            if self._connection is not None:
+                self._connection.close()
 
     def _one(self, id: str) -> None:
         """One service from its creation on."""

@@ -613,14 +613,16 @@ class Growth:
     sort: str
     requests: int
     per_request: float
-    """Bytes, from the least after the warm-up."""
+    """Bytes."""
     statuses: frozenset[int]
 
 
-def growth(
-    server: Server, *, requests: int, warm: int, batches: int = 3, only: Sequence[str] = ()
-) -> list[Growth]:
-    """Sends many of each sort, one after the other; the warm-up is what fills bounded caches."""
+NEVER_SEEN = 1_200
+"""How many texts fill a cache of documents."""
+
+
+def growth(server: Server, *, requests: int, batches: int = 3, only: Sequence[str] = ()) -> list[Growth]:
+    """Sends so many of each sort, several times, after a warm-up that fills what is kept of them."""
     body = json.dumps({"id": "grown", "name": "n"}).encode()
     server.send(
         Request("POST", KINDS["Category"].homes[0].url, body, (("Content-Type", "application/json"),))
@@ -630,6 +632,7 @@ def growth(
         if only and sort not in only:
             continue
         numbers = itertools.count()
+        warm = max(requests, NEVER_SEEN) if sort.endswith("never seen") else requests
         _many(server, [make(next(numbers)) for _ in range(warm)])
         sizes, statuses = [server.rss], set[int]()
         for _ in range(batches):
@@ -646,19 +649,17 @@ def growth(
 def _many(server: Server, requests: Sequence[Request]) -> set[int]:
     """Sends requests on one connection; the statuses that came."""
     statuses = set()
-    connection: socket.socket | None = None
-    for request in requests:
-        try:
-            connection = connection or connect(server.address)
-            connection.sendall(wire(request, server.address, keep=True))
-            answer = receive(connection, request.method)
-        except (OSError, http.client.HTTPException):
-            connection = None
-            continue
-        statuses.add(answer.status)
-        if answer.headers.get("connection") == "close":
-            connection.close()
-            connection = None
-    if connection is not None:
-        connection.close()
+    with contextlib.ExitStack() as stack:
+        connection: socket.socket | None = None
+        for request in requests:
+            try:
+                connection = connection or stack.enter_context(connect(server.address))
+                connection.sendall(wire(request, server.address, keep=True))
+                answer = receive(connection, request.method)
+            except (OSError, http.client.HTTPException):
+                connection = None
+                continue
+            statuses.add(answer.status)
+            if answer.headers.get("connection") == "close":
+                connection = None
     return statuses
