@@ -17,7 +17,7 @@ from tests.samples import complete, to_graphql
 def fragment_bombs(m: Maker) -> Attack:
     """Fragments that each ask for the next one several times."""
     kind, _ = m.circular()
-    width, depth, first = m.rng.choice([2, 2, 3, 4, 8]), m.rng.randint(4, 30), m.rng.choice([None, 1, 3])
+    width, depth, first = m.rng.choice([2, 2, 3, 4, 8]), m.size(2, 30), m.rng.choice([None, 1, 3])
     way = m.rng.choice(["aliases", "conditions", "twice", "inline", "directives", "unused", "circular"])
     on = kind.typename
     fragments = []
@@ -64,7 +64,7 @@ def spreads(m: Maker) -> Attack:
 def cyclic_queries(m: Maker) -> Attack:
     """To and fro between kinds that refer to each other: one row stands in very many places."""
     kind, steps = m.circular()
-    times, first = m.rng.randint(2, 6), m.rng.choice([None, 50, 200, 1000, 10_000])
+    times, first = m.size(1, 6), m.rng.choice([None, 1, 2, 3, 5, 10, 20, 50, 200, 1000, 10_000])
     into, out = m.root(kind, first)
     opened = closed = ""
     for _ in range(times):
