@@ -1,16 +1,25 @@
 """The connections to the database: who gets the next one, what comes back usable, and what is counted."""
 
 import asyncio
+import datetime as dt
 import itertools
 import random
 import resource
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from sqlalchemy.pool import NullPool
 
 from resolvers.errors import TooMuch, Unavailable
@@ -396,3 +405,77 @@ def test_several_statements_of_one_request_share_its_bound(postgres: str) -> Non
             assert budget.read_bytes < 2_000_000 + 5 * 600_000
 
     run(work())
+
+
+def certificate(directory: Path) -> Path:
+    """A key and a certificate for localhost, made for one test."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "localhost.pem"
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem)
+    file.write_bytes(text)
+    return file
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("way", ["unix", "tcp", "tls"])
+def test_bytes_are_counted_over_every_kind_of_socket(
+    postgres: str, tmp_path: Path, way: str, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """PostgreSQL of the tests listens on a Unix socket; TCP and TLS end in front of it."""
+    query = dict(parse_qsl(urlsplit(postgres).query))
+    file = f"{query['host']}/.s.PGSQL.{query['port']}"
+    client, server = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    server.load_cert_chain(certificate(tmp_path))
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_unix_connection(file)
+
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            try:
+                while data := await source.read(65536):
+                    target.write(data)
+                    await target.drain()
+            except OSError:
+                pass
+            finally:
+                target.close()
+
+        await asyncio.gather(copy(reader, outer), copy(inner, writer))
+
+    async def work() -> None:
+        front = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=server if way == "tls" else None)
+        port = front.sockets[0].getsockname()[1]
+        options: dict[str, Any] = {} if way == "unix" else {"host": "127.0.0.1", "port": port, "ssl": False}
+        if way == "tls":
+            options |= {"ssl": client, "direct_tls": True}
+        for at_most in (10_000_000, 300_000):
+            connection = await asyncpg.connect(postgres, **options)
+            meter, budget = driver.Meter(connection), Budget(Bounds(read_bytes=at_most))
+            if at_most < 1_000_000:
+                with pytest.raises(TooMuch):
+                    await meter.fetch(SHAPES["few large rows"], (), budget.read_more_bytes)
+                await asyncio.sleep(0)
+                assert connection.is_closed()
+            else:
+                await meter.fetch(SHAPES["few large rows"], (), budget.read_more_bytes)
+                assert 1_000_000 < budget.read_bytes < 1_100_000
+                await connection.close()
+        front.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(work(), 60))

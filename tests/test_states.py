@@ -266,6 +266,50 @@ def own_server() -> Iterator[tuple[EmbeddedPostgres, str]]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def test_a_database_that_stands_still(own_server: tuple[EmbeddedPostgres, str]) -> None:
+    """All of its processes are stopped: each request ends in time, and so does the next; then all is well."""
+    _, url = own_server
+    client = Client(url, pool_size=2, request_timeout=1)
+
+    async def everybody() -> list[int]:
+        looker = await asyncpg.connect(url)
+        postmaster = int(
+            await looker.fetchval("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)")
+        )
+        found = await looker.fetch("select pid from pg_stat_activity where pid <> pg_backend_pid()")
+        await looker.close()
+        return [postmaster, *(row[0] for row in found)]
+
+    async def asked() -> list[httpx.Response]:
+        return await asyncio.gather(*(client._http.get(CUSTOMER) for _ in range(4)))
+
+    async def work() -> None:
+        assert {answer.status_code for answer in await asked()} == {200}
+        stopped = await everybody()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(3):
+                for answer in await asked():
+                    check(answer)
+            assert (await client._http.get("/health/live")).status_code == 200
+            assert (await client._http.get("/health/ready")).status_code == 503
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        for _ in range(100):
+            answers = await asked()
+            if {answer.status_code for answer in answers} == {200}:
+                break
+            await asyncio.sleep(0.1)
+        assert {answer.status_code for answer in answers} == {200}
+
+    try:
+        client.run(work())
+    finally:
+        client.close()
+
+
 def test_a_crash_is_told_as_such_and_gets_over_by_itself(own_server: tuple[EmbeddedPostgres, str]) -> None:
     """A backend is killed: PostgreSQL throws everybody out, recovers (57P03), and takes connections again."""
     _, url = own_server
