@@ -204,6 +204,7 @@ def build(settings: Settings) -> Starlette:
         route.app = Guard(route.app, authenticator, rules.get(route.path, NEEDS_TOKEN))
     application.state.engine = engine
     application.state.worker = worker
+    application.state.graph = graph
     return application
 
 

@@ -201,13 +201,16 @@ class Fields:
         return self._part(value) if isinstance(value, dict) else value
 
 
+SLICES_AT_MOST = 60
+
+
 @functools.lru_cache(maxsize=500)
 def _slicer(keys: tuple[str, ...]) -> Callable[[str], dict[str, bytes] | None]:
     """Takes the values of these names out of documents, as they are written there.
 
-    It gives None, for any document, where a name is one that JSON writes with escapes.
+    It gives None, for any document, where a name is one that JSON writes with escapes, or they are many.
     """
-    if any(json.dumps(key, ensure_ascii=False) != f'"{key}"' for key in keys):
+    if len(keys) > SLICES_AT_MOST or any(json.dumps(key, ensure_ascii=False) != f'"{key}"' for key in keys):
         return lambda document: None
     names = {f"f{number}": key for number, key in enumerate(keys)}
     absent = msgspec.Raw()

@@ -18,10 +18,13 @@ from models.declare import Kind
 from models.tables import Text, characteristic, event, key_of, reference, table
 from resolvers.filters import EVERYTHING, Condition, Order, beyond, expression, sort_key
 from resolvers.rows import leads, of_kind
+from resolvers.storage.kept import kept
 
 _DIALECT: Any = _asyncpg()
 STATEMENTS_KEPT = 2000
-"""How many statements with their values are kept made: those of the same filters and pages come again."""
+"""How many statements without values of callers are kept made."""
+BYTES_KEPT = 4 * 1024 * 1024
+"""How much memory statements with values may take, those of each function: the same filters come again."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Statement:
     at_most_at: int | None = None
     """Which of the arguments is the number of rows to read at most."""
 
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, with the conditions that it was made of."""
+        return 3000 + 2 * len(self.text) + 4 * sum(map(_size, self.arguments))
+
     def of(self, keys: Any, at_most: int | None = None) -> "Statement":
         """The same for these keys, or for this one where it takes one."""
         arguments = list(self.arguments)
@@ -43,6 +51,12 @@ class Statement:
         if self.at_most_at is not None:
             arguments[self.at_most_at] = at_most
         return Statement(self.text, tuple(arguments), self.keys_at, self.at_most_at)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, (list, tuple)):
+        return 100 + sum(map(_size, value))
+    return 60 + (len(value) if isinstance(value, str) else 0)
 
 
 def compiled(select: Any) -> Statement:
@@ -119,7 +133,7 @@ def anywhere(kinds: Sequence[Kind], id: str) -> Statement:
 # ---- lists --------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+@kept(BYTES_KEPT, lambda made: made.size)
 def search(kinds: tuple[Kind, ...], columns: tuple[str, ...], page: Page, sorts: bool = True) -> Statement:
     """A part of the list of all entities of these kinds; with `sorts`, the sort keys follow the columns."""
     order = _full_order(page)
@@ -144,7 +158,7 @@ def search(kinds: tuple[Kind, ...], columns: tuple[str, ...], page: Page, sorts:
     return compiled(statement)
 
 
-@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+@kept(BYTES_KEPT, lambda made: made.size)
 def count(kinds: tuple[Kind, ...], condition: Condition) -> Statement:
     """How many entities of these kinds meet the condition."""
     total: Any = sa.literal_column("0")
@@ -154,7 +168,7 @@ def count(kinds: tuple[Kind, ...], condition: Condition) -> Statement:
     return compiled(sa.select(total))
 
 
-@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+@kept(BYTES_KEPT, lambda made: made.size)
 def count_up_to(kinds: tuple[Kind, ...], condition: Condition, limit: int) -> Statement:
     """For each of these kinds, how many of it meet the condition, at most one more than the limit."""
     parts = []
@@ -168,7 +182,7 @@ def count_up_to(kinds: tuple[Kind, ...], condition: Condition, limit: int) -> St
 # ---- the ways back ------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+@kept(BYTES_KEPT, lambda made: made.size)
 def pointing_at(
     kind: Kind,
     target: Kind,
@@ -241,7 +255,7 @@ class Branch:
     sorts: bool = False
 
 
-@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+@kept(BYTES_KEPT, lambda made: made.size)
 def tree(kind: Kind, columns: tuple[str, ...], children: tuple[Branch, ...]) -> Statement:
     """The entity with this id, which is the key to give, and all that hangs on it.
 
@@ -311,7 +325,7 @@ def _referred(branch: Branch, above: sa.CTE) -> Any:
 # ---- counting the ways back ---------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+@kept(BYTES_KEPT, lambda made: made.size)
 def count_pointing_at(
     kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition
 ) -> Statement:

@@ -4,12 +4,13 @@ A struct of msgspec is made in half the time of a dict and encoded in half the t
 Only source text that the compiler writes gets into a function; all else is an object that it finds by name.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any
 
 import msgspec
+
+from resolvers.storage.kept import kept
 
 
 def attribute_of(key: str) -> str:
@@ -88,16 +89,16 @@ class Source:
         return self._names["build"]
 
 
-MADE_KEPT = 2000
-"""How many texts and structs are kept: the same selections come again in other documents."""
+BYTES_KEPT = 4 * 1024 * 1024
+"""How much memory texts, and structs, may take that are kept: the same selections come again."""
 
 
-@functools.lru_cache(maxsize=MADE_KEPT)
+@kept(BYTES_KEPT, lambda made: 2000 + 10 * len(made.co_code))
 def _code(text: str) -> CodeType:
     return compile(text, "<plan>", "exec")
 
 
-@functools.lru_cache(maxsize=MADE_KEPT)
+@kept(BYTES_KEPT, lambda made: 4000 + sum(200 + 3 * len(key) for key in made.__struct_fields__))
 def _struct(typename: str, keys: Sequence[str]) -> Any:
     names = {attribute_of(key): key for key in keys}
     return msgspec.defstruct(

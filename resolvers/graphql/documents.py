@@ -1,10 +1,9 @@
 """Documents as they were read: parsed, measured and validated once, and kept as long as there is room."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -22,10 +21,9 @@ from resolvers.errors import BadRequest, TooMuch
 from resolvers.graphql import errors, literals
 from resolvers.graphql.limits import Limits, place_of, scan
 from resolvers.graphql.validator import Examined, Operation, examine
+from resolvers.storage.kept import Kept
 
-T = TypeVar("T")
-
-BYTES_KEPT = 64 * 1024 * 1024
+BYTES_KEPT = 48 * 1024 * 1024
 """How much memory the documents of a process may take, with their plans; by an estimate that was measured."""
 BYTES_A_TOKEN = 500
 """What a document takes for each of its tokens."""
@@ -39,45 +37,6 @@ TOKENS_AT_ONCE = 500
 """Longer documents are validated by graphql-core beside the event loop, and only where that is needed."""
 SUGGESTIONS_AT_MOST = 2
 """For how many errors names are proposed: each compares a name with all others."""
-
-
-class Kept(Generic[T]):
-    """A cache that is bounded in bytes: what was used last stays."""
-
-    def __init__(self, bytes_at_most: int) -> None:
-        self._most = bytes_at_most
-        self._found: OrderedDict[Any, tuple[T, int]] = OrderedDict()
-        self.bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def get(self, key: Any) -> T | None:
-        found = self._found.get(key)
-        if found is None:
-            return None
-        self._found.move_to_end(key)
-        return found[0]
-
-    def put(self, key: Any, value: T, size: int) -> None:
-        """Keeps a value in place of what was kept under the key, if it is not larger than all may be."""
-        self.drop(key)
-        if size > self._most:
-            return
-        self._found[key] = value, size
-        self.bytes += size
-        while self.bytes > self._most:
-            self.drop(next(iter(self._found)))
-
-    def grow(self, key: Any, size: int) -> None:
-        """A value that is kept has become larger."""
-        found = self._found.get(key)
-        if found is not None:
-            self.put(key, found[0], found[1] + size)
-
-    def drop(self, key: Any) -> None:
-        _, size = self._found.pop(key, (None, 0))
-        self.bytes -= size
 
 
 @dataclass

@@ -21,10 +21,11 @@ from graphql.execution.collect_fields import FragmentDetails, collect_fields, co
 from graphql.execution.values import get_argument_values
 
 from resolvers.errors import TooMuch
-from resolvers.graphql.documents import Document, Kept
+from resolvers.graphql.documents import Document
 from resolvers.graphql.validator import Operation
+from resolvers.storage.kept import Kept
 
-BYTES_KEPT = 32 * 1024 * 1024
+BYTES_KEPT = 16 * 1024 * 1024
 
 
 class Introspection:
