@@ -211,6 +211,28 @@ idempotency = sa.Table(
     comment="Answers to requests with an Idempotency-Key, kept for two days.",
 )
 
+# When to try again what was begun and not done; the tasks themselves say what there is to do.
+postponed = sa.Table(
+    "postponed",
+    metadata,
+    sa.Column("key", sa.Uuid, nullable=False),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, comment="How often it was begun."),
+    sa.Column("until", Text, nullable=False, comment="When it is tried again."),
+    sa.Column("reason", sa.Text, nullable=False, comment="Why it was not done the last time."),
+    sa.PrimaryKeyConstraint("key", "kind"),
+    comment="Tasks that were begun and not done.",
+)
+
+server_key = sa.Table(
+    "server_key",
+    metadata,
+    sa.Column("name", Text, nullable=False, comment="What it is for."),
+    sa.Column("value", sa.Text, nullable=False, comment="256 random bits, in hexadecimal."),
+    sa.PrimaryKeyConstraint("name"),
+    comment="Keys that the servers on this database share, made once.",
+)
+
 for _kind in roots():
     table(_kind)
 

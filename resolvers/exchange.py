@@ -96,9 +96,16 @@ class Exchange:
     async def export(self, transaction: Transaction, job: Row) -> None:
         """Writes the entities of the path and query to a file, which is complete as soon as it is there."""
         file = self._file(job)
+        try:
+            await self._export(transaction, job, file)
+        except OSError as error:
+            raise BadRequest(f"{file.name} cannot be written: {error.strerror}.") from error
+        await transaction.change(job, _succeeded())
+
+    async def _export(self, transaction: Transaction, job: Row, file: Path) -> None:
         conditions = _conditions(job.body, _kinds(job.body))
         replaced = await _may_replace(transaction, job)
-        if file.exists() and not replaced:
+        if not replaced and await asyncio.to_thread(file.exists):
             raise _taken(file)
         array = job.get("contentType") == ARRAY
         await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
@@ -119,12 +126,15 @@ class Exchange:
         except BaseException:
             await asyncio.to_thread(Path(name).unlink, missing_ok=True)
             raise
-        await transaction.change(job, _succeeded())
 
     def _file(self, job: Row) -> Path:
         """The file that a job's url names; BadRequest where it lies elsewhere, by a link say."""
-        root = self._directory.resolve()
-        file = (root / check_job(job.body)).resolve()
+        path = check_job(job.body)
+        try:
+            root = self._directory.resolve()
+            file = (root / path).resolve()
+        except (OSError, RuntimeError, ValueError):  # a ring of links, say
+            raise BadRequest("url must name a file inside the exchange directory of the server.") from None
         if file == root or not file.is_relative_to(root):
             raise BadRequest("url must name a file inside the exchange directory of the server.")
         return file

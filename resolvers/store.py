@@ -538,7 +538,7 @@ STATES: dict[str, Callable[[], CallerError] | None] = {
 """What the SQLSTATEs mean to a caller, the whole code before its class; all others: UNREACHABLE."""
 
 
-def _meaning(error: Exception) -> CallerError | None:
+def meaning(error: Exception) -> CallerError | None:
     """What an error of the database means to a caller; None where it is no such error, or our mistake."""
     state = driver.sqlstate(error)
     if state is not None:
@@ -558,7 +558,7 @@ class _database_errors:
     def __exit__(self, type_: Any, error: BaseException | None, traceback: Any) -> None:
         if not isinstance(error, Exception) or isinstance(error, CallerError):
             return
-        means = _meaning(error)
+        means = meaning(error)
         if means is None:
             return
         if isinstance(means, Unavailable) and not isinstance(means, _LostRace):

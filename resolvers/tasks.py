@@ -72,11 +72,16 @@ async def due_cancellation(transaction: Transaction, request: Row) -> Row:
     except (Invalid, Conflict) as error:
         request = await transaction.change(request, {request.kind.state or "state": "inProgress"})
         end: Document = {"state": "terminatedWithError"}
-        if "completionMessage" in request.kind.by_key:
-            # Whoever may read the request reads it, and may perhaps not read the order.
-            reason = str(error.discreet())
-            end |= {"completionMessage": reason, "errorMessage": {"code": error.code, "reason": reason}}
+        # Whoever may read the request reads the reason, and may perhaps not read the order.
+        end |= told(request.kind, error.code, str(error.discreet()))
         return await transaction.change(request, end)
+
+
+def told(kind: Kind, code: str, reason: str) -> Document:
+    """The attributes of a request in which the reason goes why it came to nothing, where it has such."""
+    if "completionMessage" not in kind.by_key:
+        return {}
+    return {"completionMessage": reason, "errorMessage": {"code": code, "reason": reason}}
 
 
 async def cancel(transaction: Transaction, request: Row, order: Row) -> Row:
