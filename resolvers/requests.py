@@ -314,7 +314,11 @@ def media_type(request: Request) -> str:
     A body counts as JSON only where it is said to be: what a browser sends to another site without asking
     there first is a form or text, or says nothing. HttpError where it is said to be in another encoding.
     """
-    given = ",".join(request.headers.getlist("content-type"))
+    return _media_type(",".join(request.headers.getlist("content-type")))
+
+
+@functools.lru_cache(maxsize=100)
+def _media_type(given: str) -> str:
     essence, _, parameters = given.partition(";")
     charset = _CHARSET.search(f";{parameters}")
     if charset and charset[1].strip('"').lower() not in ("utf-8", "utf8"):
@@ -328,13 +332,16 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*([^;]*[^;\s])", re.IGNORECASE)
 def check_acceptable(request: Request) -> None:
     """Refuses with 406 a request that takes no JSON."""
     accept = request.headers.get("accept")
-    if not accept:
-        return
-    ranges = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
-    if not ranges.intersection(("*/*", "application/*", "application/json", PROBLEM)) and not any(
-        r.startswith("application/") and r.endswith("json") for r in ranges
-    ):
+    if accept and not _takes_json(accept):
         raise HttpError(406, "Not acceptable", "Answers are application/json.")
+
+
+@functools.lru_cache(maxsize=100)
+def _takes_json(accept: str) -> bool:
+    ranges = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return bool(ranges.intersection(("*/*", "application/*", "application/json", PROBLEM))) or any(
+        r.startswith("application/") and r.endswith("json") for r in ranges
+    )
 
 
 def wants_problem(request: Request) -> bool:

@@ -1,7 +1,8 @@
 """The TMF paths: every kind answers at each of its homes, through the same store as the graph."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -54,6 +55,21 @@ def homes() -> dict[str, tuple[Home, Kind | Abstract]]:
     return {home.url: (home, node) for node in nodes for home in node.homes}
 
 
+_Methods = dict[str, Callable[..., Awaitable[Response]]]
+
+
+@dataclass(frozen=True)
+class _Home:
+    """What answers at the URL of a collection."""
+
+    url: str
+    node: Kind | Abstract
+    every: _Methods
+    """By method, for the collection."""
+    one: _Methods
+    """For one of it."""
+
+
 class Rest:
     """Answers everything below /tmf-api."""
 
@@ -61,32 +77,29 @@ class Rest:
         self._store = store
         self._partial = partial
         self._base_url = base_url
-        self._homes = homes()
+        self._homes = {path: self._methods(home, node) for path, (home, node) in homes().items()}
+
+    def _methods(self, home: Home, node: Kind | Abstract) -> "_Home":
+        every: _Methods = {"GET": self._list}
+        one: _Methods = {"GET": self._get}
+        every |= _offered(node, create=("POST", self._create))
+        every |= _offered(node, create=("PATCH", self._create_many))
+        one |= _offered(node, patch=("PATCH", self._patch), delete=("DELETE", self._delete))
+        return _Home(self._base_url + home.url, node, every, one)
 
     async def __call__(self, request: Request) -> Response:
         # As the server decoded it; request.url would escape it anew.
         path = request.scope["path"].rstrip("/")
         if path in self._homes:
-            home, node = self._homes[path]
-            methods = {"GET": self._list} | _offered(node, create=("POST", self._create))
-            methods |= _offered(node, create=("PATCH", self._create_many))
-            return await self._dispatch(request, methods, home, node)
+            home = self._homes[path]
+            return await self._dispatch(request, home.every, home)
         collection, _, id = path.rpartition("/")
         if collection in self._homes:
-            home, node = self._homes[collection]
-            methods = {"GET": self._get}
-            methods |= _offered(node, patch=("PATCH", self._patch), delete=("DELETE", self._delete))
-            return await self._dispatch(request, methods, home, node, id)
+            home = self._homes[collection]
+            return await self._dispatch(request, home.one, home, id)
         raise HttpError(404, "Not found", f"There is no resource at {path[:200]}; GET /tmf-api lists them.")
 
-    async def _dispatch(
-        self,
-        request: Request,
-        methods: Mapping[str, Callable[..., Awaitable[Response]]],
-        home: Home,
-        node: Kind | Abstract,
-        *id: str,
-    ) -> Response:
+    async def _dispatch(self, request: Request, methods: "_Methods", home: "_Home", *id: str) -> Response:
         check_acceptable(request)
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
@@ -94,7 +107,7 @@ class Rest:
             raise HttpError(
                 405, "Method not allowed", f"{method} is not offered here, {allowed} are.", {"Allow": allowed}
             )
-        return await methods[method](request, self._base_url + home.url, node, *id)
+        return await methods[method](request, home.url, home.node, *id)
 
     async def _list(self, request: Request, url: str, node: Kind | Abstract) -> Response:
         kinds, query = _kinds(node), Query(request)
@@ -112,7 +125,7 @@ class Rest:
             "Link": query.links(url, page, rows, total), "Vary": "Accept, Range",
             "ETag": etag_of(body) if query.follows else etag_of_list(address, rows),
         }  # fmt: skip
-        headers |= _caching(kinds, query)
+        headers |= _caching(node, query)
         if exact:
             headers["Preference-Applied"] = "count=exact"
         if matches(request.headers.get("if-none-match"), headers["ETag"]):
@@ -163,7 +176,7 @@ class Rest:
         headers = _headers(row)
         if query.follows:  # depends on more than this entity
             headers = {"ETag": etag_of(text.encode())}
-        headers |= _caching(kinds, query)
+        headers |= _caching(node, query)
         if matches(request.headers.get("if-none-match"), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return _json(text, headers=headers)
@@ -258,11 +271,16 @@ IMPERSONAL = ("resource", "service", "product")
 """Domains of what is there and what was ordered; persons are named in them, and described in the others."""
 
 
-def _caching(kinds: Sequence[Kind], query: Query) -> dict[str, str]:
+def _caching(node: Kind | Abstract, query: Query) -> dict[str, str]:
     """What a client may keep, to ask again with its ETag: of persons nothing, the default of `Guarded`."""
-    if query.follows or not all(kind.domain in IMPERSONAL for kind in kinds):
+    if query.follows or not _is_impersonal(node):
         return {}
     return {"Cache-Control": "private, no-cache"}
+
+
+@functools.cache
+def _is_impersonal(node: Kind | Abstract) -> bool:
+    return all(kind.domain in IMPERSONAL for kind in _kinds(node))
 
 
 def _kinds(node: Kind | Abstract) -> Sequence[Kind]:

@@ -1,5 +1,6 @@
 """Who gets in: which routes need a token, and for which hosts the server answers."""
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ WHATEVER_HOST = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Asked by those who know the server by some address: a pod's, a service's, or none at all (HTTP/1.0)."""
 
 
+@functools.lru_cache(maxsize=100)
 def host_of(header: bytes) -> str | None:
     """The name in a Host header, without the port; None where it is no host (RFC 9110, section 7.2)."""
     found = _HOST.fullmatch(header)
