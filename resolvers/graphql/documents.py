@@ -37,6 +37,8 @@ TOKENS_AT_ONCE = 500
 """Longer documents are validated by graphql-core beside the event loop, and only where that is needed."""
 SUGGESTIONS_AT_MOST = 2
 """For how many errors names are proposed: each compares a name with all others."""
+LONGEST_COMPARED = 300
+"""How many characters their messages may have, which hold the names."""
 
 
 @dataclass
@@ -134,7 +136,11 @@ class Documents:
     def _validated(self, ast: DocumentNode, examined: Examined) -> Sequence[dict[str, Any]]:
         rules = (*self._rules, *([OverlappingFieldsCanBeMergedRule] if examined.may_overlap else []))
         found = validate(self._schema, ast, rules, ERRORS_AT_MOST, hide_suggestions=True)
-        if self._suggestions and 0 < len(found) <= SUGGESTIONS_AT_MOST:
+        if (
+            self._suggestions
+            and 0 < len(found) <= SUGGESTIONS_AT_MOST
+            and all(len(one.message) <= LONGEST_COMPARED for one in found)
+        ):
             if not any(one.message.startswith(_UNKNOWN_TYPE) for one in found):
                 found = validate(self._schema, ast, rules, ERRORS_AT_MOST)
             else:
