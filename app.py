@@ -29,6 +29,7 @@ from resolvers.access.guard import (
     asks_for_graphiql,
     our_hosts,
 )
+from resolvers.access.rates import Rates
 from resolvers.auth import Authenticator
 from resolvers.deadline import in_time
 from resolvers.errors import CallerError, HttpError, Unavailable
@@ -64,6 +65,7 @@ def build(settings: Settings) -> Starlette:
     connections = pool.of(engine)
     bounds = Bounds.of(settings)
     profile = profile_of(settings)
+    rates = Rates(settings.rate_limit, settings.rate_limit_storage) if settings.rate_limit else None
     graph = GraphQL(profile, Limits.of(settings))
 
     def store(request: Request) -> Store:
@@ -171,6 +173,8 @@ def build(settings: Settings) -> Starlette:
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
+        if rates is not None:
+            await rates.close()
         await engine.dispose()
 
     application = Starlette(
@@ -201,8 +205,9 @@ def build(settings: Settings) -> Starlette:
     rules = RULES if profile.graphiql else RULES | {"/graphql": NEEDS_TOKEN}
     for route in application.routes:
         assert isinstance(route, (Route, Mount))
-        route.app = Guard(route.app, authenticator, rules.get(route.path, NEEDS_TOKEN))
+        route.app = Guard(route.app, authenticator, rules.get(route.path, NEEDS_TOKEN), rates)
     application.state.engine = engine
+    application.state.rates = rates
     application.state.worker = worker
     application.state.graph = graph
     return application

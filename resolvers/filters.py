@@ -6,6 +6,7 @@ in the document itself; indexes narrow down beforehand which documents are looke
 """
 
 import base64
+import contextlib
 import datetime as dt
 import decimal
 import enum
@@ -485,10 +486,9 @@ def cursor(values: Sequence[Any]) -> str:
 
 def read_cursor(text: str, length: int) -> list[Any]:
     """What `cursor` packed, as many values as there are sort keys; BadRequest for any other text."""
-    try:
+    values: Any = None
+    with contextlib.suppress(ValueError):  # no base64, or nothing that may come in as JSON
         values = decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:  # no base64, or nothing that may come in as JSON
-        values = None
     scalars = (str, int, float, bool, type(None))
     are_keys = isinstance(values, list) and len(values) == length and all(type(v) in scalars for v in values)
     if not are_keys or type(values[-1]) is not str:  # the id comes last

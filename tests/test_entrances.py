@@ -549,3 +549,18 @@ def test_literals_pass_the_same_door(literal: str) -> None:
 )
 def test_literals_that_pass(literal: str) -> None:
     literals.check(f"{{ f(x: {literal}) }}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ productOrders(orderBy: [{ orderDate: $x }]) { totalCount } }",
+        "query ($y: Direction!) { productOrders(orderBy: [{ orderDate: $x }]) { totalCount } }",
+        "fragment f on Query { productOrders(orderBy: [{ orderDate: $x }]) { totalCount } } { ...f }",
+        "fragment f on Query { productOrders(orderBy: [{ orderDate: $x }]) { totalCount } } query ($x: Direction) { ...f }",
+        "fragment f on Query { productOrders(orderBy: [{ orderDate: $x, id: $x }]) { totalCount } } query { ...f }",
+    ],
+)
+def test_a_sort_key_by_a_variable_that_is_none(shared: Client, query: str) -> None:
+    for error in shared.graphql(query)["errors"]:
+        assert error["extensions"]["code"] in ("GRAPHQL_VALIDATION_FAILED", "BAD_VALUE"), error

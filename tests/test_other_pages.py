@@ -74,7 +74,7 @@ def elsewhere() -> Iterator[int]:
                 b"<!doctype html><link rel=icon href='data:,'><body><iframe name=frame></iframe>"
             )
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

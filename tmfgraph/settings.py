@@ -84,6 +84,21 @@ def postgres_url(given: str) -> str:
     raise ValueError("a URL like postgresql://user:password@host:5432/database")
 
 
+def rate(given: str) -> str:
+    amount, _, time = given.partition("/")
+    counts = amount.isascii() and amount.isdigit() and len(amount) <= 9 and int(amount) > 0
+    if counts and time in ("second", "minute", "hour", "day"):
+        return given
+    raise ValueError("units in a time: 1000/minute, also per second, hour or day")
+
+
+def redis_url(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme in ("redis", "rediss") and parts.hostname:
+        return given
+    raise ValueError("a URL like redis://host:6379/0")
+
+
 def web_root(given: str) -> str:
     parts = urlsplit(given)
     if parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment:
@@ -205,6 +220,20 @@ class Settings:
     )
     answer_bytes_at_most: int = setting(
         10_000_000, whole(10_000, 1_000_000_000), "BYTES", "how long one answer may be"
+    )
+    rate_limit: str | None = setting(
+        None,
+        rate,
+        "UNITS/TIME",
+        "how much each caller may ask for, such as 1000/minute: 1 for a read, 5 for a write, more for a lot",
+        "no limit",
+    )
+    rate_limit_storage: str | None = setting(
+        None,
+        redis_url,
+        "URL",
+        "a Redis that several processes count in together; needs `pip install tmfgraph[redis]`",
+        "each process counts for itself",
     )
     profile: Profile | None = setting(
         None,

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resolvers.auth import Authenticator
-from resolvers.errors import BadRequest, CallerError
+from resolvers.access.rates import WRITE, Account, Rates, address_of, cost_of
+from resolvers.auth import Access, Authenticator
+from resolvers.errors import BadRequest, CallerError, Unauthorized
 from resolvers.rest import error_response
 from tmfgraph.settings import Settings
 
@@ -58,17 +59,34 @@ RULES = {
 class Guard:
     """In front of one route: lets requests in, with what they may do. Unauthorized without a valid token."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, rule: Rule) -> None:
+    def __init__(
+        self, app: ASGIApp, authenticator: Authenticator, rule: Rule, rates: Rates | None = None
+    ) -> None:
         self._app = app
         self._authenticator = authenticator
         self._rule = rule
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._rule.open(HTTPConnection(scope)):
-            given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-            access = await self._authenticator.access(", ".join(given) if given else None)
-            scope.setdefault("state", {})["access"] = access
+            access = await self._access(scope)
+            state = scope.setdefault("state", {})
+            state["access"] = access
+            if self._rates is not None:
+                caller = f"subject:{access.actor}" if self._authenticator.is_on else address_of(scope)
+                account = state["account"] = Account(self._rates, caller)
+                await account.charge(cost_of(scope))
+                send = account.saying(send)
         await self._app(scope, receive, send)
+
+    async def _access(self, scope: Scope) -> Access:
+        given = [value.decode("latin-1") for value in _headers(scope, b"authorization")]
+        try:
+            return await self._authenticator.access(", ".join(given) if given else None)
+        except Unauthorized:
+            if self._rates is not None:  # whoever tries tokens is stopped by the address
+                await self._rates.charge(f"refused:{address_of(scope)}", WRITE)
+            raise
 
 
 # ---- hosts ------------------------------------------------------------------------------------------

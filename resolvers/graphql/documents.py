@@ -8,8 +8,12 @@ from typing import Any
 from graphql import (
     DocumentNode,
     GraphQLError,
+    GraphQLNamedType,
     GraphQLSchema,
+    ObjectValueNode,
     OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
+    VariableNode,
     parse,
     specified_rules,
     validate,
@@ -39,6 +43,21 @@ SUGGESTIONS_AT_MOST = 2
 """For how many errors names are proposed: each compares a name with all others."""
 LONGEST_COMPARED = 300
 """How many characters their messages may have, which hold the names."""
+
+
+class _OneKey(OneOfInputValidationRule):
+    """Strawberry's rule, which takes for granted that operations come first and declare their variables."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.variable_definitions = {}
+
+    def validate_one_of(self, node: ObjectValueNode, type: GraphQLNamedType) -> None:
+        for field_ in node.fields:
+            value = field_.value
+            if isinstance(value, VariableNode) and value.name.value not in self.variable_definitions:
+                return  # another rule says that it is not declared; in a fragment the run says what is wrong
+        super().validate_one_of(node, type)
 
 
 @dataclass
@@ -86,7 +105,7 @@ class Documents:
         self.limits = limits
         self._suggestions = suggestions
         # Strawberry keeps to itself which inputs take exactly one key.
-        rules = (*specified_rules, OneOfInputValidationRule)
+        rules = (*specified_rules, _OneKey)
         self._rules = [rule for rule in rules if rule is not OverlappingFieldsCanBeMergedRule]
         self.kept: Kept[Document] = Kept(bytes_kept)
 

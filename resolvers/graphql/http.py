@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from models.door import BadJson, decode
 from resolvers import metrics
+from resolvers.access.rates import charge
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
 from resolvers.executor import COMPILED, InvalidVariables
 from resolvers.graph import Context
@@ -72,6 +73,7 @@ class GraphQL:
                 raise IntrospectionDisabled
             limit = self._limits.cost // NOT_COMPILED if is_mutation else self._limits.cost
             cost = check_cost(operation.weight, asked.variables, limit)
+            await charge(request.state, cost)
         except CallerError as error:
             return _refused([errors.of_request(error)], media, error)
         try:
