@@ -1,14 +1,23 @@
 """What one request may take: compiling it, what it hangs into the answer, and how long that may become."""
 
+import gc
 import itertools
+import os
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from graphql import FragmentDefinitionNode, get_operation_ast, parse
+from graphql.execution.values import get_variable_values
 
+from models.declare import KINDS
 from resolvers.errors import TooMuch
-from resolvers.executor import Executor
+from resolvers.executor.compiler import Compiler
+from resolvers.executor.plan import Plan
 from schema.graphql import schema
+from tests.conftest import Client
 
 # ---- compiling ----------------------------------------------------------------------------------
 
@@ -42,11 +51,20 @@ def nested_lists(levels: int, aliases: int) -> str:
     return f"{text} fragment F{levels} on Organization {{ id }}"
 
 
+def compiled(text: str) -> Plan:
+    """The plan of a query, whatever else would refuse it."""
+    core, document = schema()._schema, parse(text)
+    operation = get_operation_ast(document)
+    assert operation is not None
+    fragments = [one for one in document.definitions if isinstance(one, FragmentDefinitionNode)]
+    variables = get_variable_values(core, [], {})
+    return Compiler(core, operation, {one.name.value: one for one in fragments}, variables).plan()
+
+
 @pytest.mark.parametrize("made", [nested_links, nested_values, nested_lists])
 @pytest.mark.parametrize("aliases", [2, 4, 8])
 def test_compiling_is_linear_in_nested_fragments(made: Callable[[int, int], str], aliases: int) -> None:
-    executor = Executor(schema()._schema, lambda document: [])
-    links = [executor.plan(made(levels, aliases)).links for levels in range(2, 12, 3)]
+    links = [compiled(made(levels, aliases)).links for levels in range(2, 12, 3)]
     steps = {later - earlier for earlier, later in itertools.pairwise(links)}
     assert len(steps) == 1, links
 
@@ -64,6 +82,159 @@ def test_compiling_has_a_bound_whatever_the_fragments() -> None:
         text += f" fragment F{level}_{number} on Organization {{ {' '.join(fields)} }}"
     for number in range(6):
         text += f" fragment F{levels}_{number} on Organization {{ k{number}: name }}"
-    executor = Executor(schema()._schema, lambda document: [])
     with pytest.raises(TooMuch, match="fields in all parts of a query"):
-        executor.plan(text)
+        compiled(text)
+
+
+# ---- what hangs in the answer -------------------------------------------------------------------
+
+SHARED = 60
+"""How many entities refer to one, and it back to them."""
+BIG = 200_000
+
+
+class Bounded:
+    """An application with small bounds over entities that refer to each other, and big documents."""
+
+    def __init__(self, database_url: str) -> None:
+        self.client = Client(
+            database_url,
+            objects_at_most=20_000,
+            answer_bytes_at_most=1_000_000,
+            cost_at_most=10**12,
+            depth_at_most=100,
+        )
+        hold = self.client.hold
+        big = "x" * BIG
+        hold(KINDS["Organization"], {"id": "hub", "name": "hub", "tradingName": big})
+        party = {"id": "hub", "role": "r", "@type": "RelatedParty", "@referredType": "Organization"}
+        item = {"id": "1", "action": "add"}
+        for number in range(SHARED):
+            note = [{"id": str(n), "text": "n"} for n in range(20)]
+            order = {"id": f"o{number:03}", "productOrderItem": [item], "relatedParty": [party], "note": note}
+            hold(KINDS["ProductOrder"], order)
+            hold(KINDS["Customer"], {"id": f"c{number:03}", "name": "c", "engagedParty": party})
+        self.client.data("{ customers { totalCount } }")
+
+    def refused(self, query: str, **variables: object) -> tuple[str, float]:
+        """Which bound a query went beyond, and by how many MB the process was larger meanwhile than before."""
+        gc.collect()
+        before = _resident()
+        with _Peak() as peak:
+            answer = self.client.graphql(query, **variables)
+        [error] = answer["errors"]
+        assert answer["data"] is None and error["extensions"]["code"] == "TOO_MUCH", error
+        return error["extensions"]["limit"], (peak.bytes - before) / 1e6
+
+
+class _Peak:
+    """The most that the process has had in memory while the block ran."""
+
+    def __enter__(self) -> "_Peak":
+        self.bytes, self._ended = 0, threading.Event()
+        self._watching = threading.Thread(target=self._watch)
+        self._watching.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.002):
+            self.bytes = max(self.bytes, _resident())
+
+    def __exit__(self, *_: object) -> None:
+        self.bytes = max(self.bytes, _resident())
+        self._ended.set()
+        self._watching.join()
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(scope="module")
+def bounded(module_database_url: str) -> Iterator[Bounded]:
+    made = Bounded(module_database_url)
+    yield made
+    made.client.close()
+
+
+def circle(links: list[str], leaf: str) -> str:
+    """From the hub to all that refer to it and back, as often as there are links."""
+    text = leaf
+    for link in reversed(links):
+        inner = "engagedParty" if link == "customers" else "relatedParty"
+        text = (
+            f"{link}(first: 60) {{ nodes {{ {inner} {{ target {{ ... on Organization {{ {text} }} }} }} }} }}"
+        )
+    return f'{{ organization(id: "hub") {{ {text} }} }}'
+
+
+@pytest.mark.parametrize(
+    "leaf", ["id", "id name", "tradingName", "__typename", "productOrders { totalCount }"]
+)
+@pytest.mark.parametrize("seed", range(6))
+def test_what_leads_in_circles_is_refused_before_it_grows(bounded: Bounded, seed: int, leaf: str) -> None:
+    rng = random.Random(seed)
+    links = [rng.choice(["customers", "productOrders"]) for _ in range(rng.randint(3, 5))]
+    limit, grown = bounded.refused(circle(links, leaf))
+    assert limit in ("objects in the answer", "bytes of answer")
+    assert grown < 50
+
+
+def test_one_big_target_of_many_is_refused_and_within_the_bound_given(bounded: Bounded) -> None:
+    query = "{ customers(first: %d) { nodes { id engagedParty { target { ... on Organization { tradingName } } } } } }"
+    found = bounded.client.data(query % 4)["customers"]["nodes"]
+    assert [len(one["engagedParty"]["target"]["tradingName"]) for one in found] == [BIG] * 4
+    limit, grown = bounded.refused(query % SHARED)
+    assert limit == "bytes of answer" and grown < 50
+
+
+@pytest.mark.parametrize(
+    "wrapped", ["{}", "x: relatedParty {{ id }} {}", "productOrders {{ totalCount }} {}"]
+)
+def test_keys_of_the_same_attribute_are_counted(bounded: Bounded, wrapped: str) -> None:
+    several = " ".join(f"k{number}: tradingName" for number in range(25))
+    limit, grown = bounded.refused(f'{{ organization(id: "hub") {{ {wrapped.format(several)} }} }}')
+    assert limit == "bytes of answer" and grown < 50
+    assert bounded.client.data(
+        f'{{ organization(id: "hub") {{ {wrapped.format("a: tradingName b: tradingName")} }} }}'
+    )["organization"]["b"]
+
+
+@pytest.mark.parametrize("many", ["productOrders(first: 60)", "customers(first: 60)"])
+def test_long_keys_are_counted(bounded: Bounded, many: str) -> None:
+    keys = " ".join(f"{'long' * 250}{number}: id" for number in range(20))
+    assert bounded.refused(f"{{ {many} {{ nodes {{ {keys} }} }} }}")[0] == "bytes of answer"
+    below = f'{{ organization(id: "hub") {{ {many} {{ edges {{ node {{ {keys} }} }} }} }} }}'
+    assert bounded.refused(below)[0] == "bytes of answer"
+
+
+def test_nested_values_are_counted_at_each_place(bounded: Bounded) -> None:
+    notes = " ".join(f"n{number}: note {{ text }}" for number in range(20))
+    query = f"{{ productOrders(first: 60) {{ nodes {{ {notes} }} }} }}"
+    limit, grown = bounded.refused(query)
+    assert limit == "objects in the answer" and grown < 50
+    few = bounded.client.data("{ productOrders(first: 60) { nodes { a: note { text } b: note { text } } } }")
+    assert sum(len(one["a"]) + len(one["b"]) for one in few["productOrders"]["nodes"]) == 40 * SHARED
+
+
+def test_representations_of_the_same_count_each_time(bounded: Bounded) -> None:
+    query = "query ($r: [_Any!]!) { _entities(representations: $r) { ... on Organization { tradingName } } }"
+    given = [{"__typename": "Organization", "id": "hub"}] * 4
+    assert len(bounded.client.data(query, r=given)["_entities"]) == 4
+    assert bounded.refused(query, r=given * 3)[0] == "bytes of answer"
+
+
+@pytest.mark.parametrize("first", [1, 10, 60])
+def test_what_is_encoded_in_pieces_is_what_is_encoded_at_once(
+    bounded: Bounded, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = f"""{{ organization(id: "hub") {{ id productOrders(first: {first}) {{ totalCount pageInfo {{ endCursor }}
+        edges {{ cursor node {{ id note {{ id text }} relatedParty {{ role target {{ __typename }} }} extension }} }}
+        nodes {{ id state }} }} }} customers(first: {first}) {{ nodes {{ id engagedParty {{ target {{ id }} }} }} }} }}"""
+    query = query.replace("target { id }", "target { ... on Organization { id } }")
+    at_once = bounded.client.post("/graphql", {"query": query}).content
+    monkeypatch.setattr("resolvers.executor.AT_ONCE", 0)
+    assert bounded.client.post("/graphql", {"query": query}).content == at_once
+    monkeypatch.setattr("resolvers.executor.is_deep", lambda size, budget: True)
+    assert bounded.client.post("/graphql", {"query": query}).content == at_once

@@ -34,7 +34,8 @@ from graphql.execution.values import get_variable_values
 
 from resolvers.errors import TooMuch, Unavailable
 from resolvers.executor.compiler import Compiler, NotCovered
-from resolvers.executor.completion import Completion, HoldsError, encoder
+from resolvers.executor.completion import Completion
+from resolvers.executor.encoding import AT_ONCE, HoldsError, Writer, encoder, is_deep
 from resolvers.executor.plan import GiveUp, Plan
 from resolvers.graph import Context
 from resolvers.graphql.validator import Operation
@@ -94,12 +95,17 @@ class Executor:
     async def _run(self, operation: Operation, variables: Any, context: Context) -> bytes | ExecutionResult:
         plan = self._plan(operation, variables)
         async with context.store.holding():
-            data = await plan.run(context.store, context.base_url, context.subgraph, variables)
+            data, size = await plan.run(context.store, context.base_url, context.subgraph, variables)
+        budget = context.store.budget
         try:
-            return encoder.encode(data)
+            if size <= AT_ONCE:
+                made = encoder.encode(data)
+                budget.write(len(made))
+                return made
+            return await Writer(budget, deep=is_deep(size, budget)).written(data)
         except HoldsError:
             completion = Completion(
-                self._schema, operation.node, operation.fragments, variables, context.store.budget
+                self._schema, operation.node, operation.fragments, variables, size, budget
             )
             return await completion.result(data)
 

@@ -6,6 +6,7 @@ mean here what they mean there. What a field does is told by its resolver in the
 
 import asyncio
 import enum
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ from models.declare import (
 )
 from resolvers import graph
 from resolvers.errors import TooMuch
-from resolvers.executor.completion import NULL
+from resolvers.executor.encoding import NULL
 from resolvers.executor.plan import (
     PAGE_INFO,
     Anywhere,
@@ -74,6 +75,10 @@ FIELDS_AT_MOST = 5_000
 far more than an honest document has."""
 
 
+BYTES_OF_A_PART = 200
+"""About how long a cursor is, or what else a connection has beside nodes."""
+
+
 class NotCovered(Exception):
     """A query that only graphql-core can answer, and why."""
 
@@ -93,6 +98,8 @@ class Compiler:
         self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
         self._variables = variables
         self._links = self._seen = 0
+        self.times = 1
+        """How many times an answer has what was read of one entity, at most: by several keys for the same."""
         self._levels: dict[Hashable, Level] = {}
         self._connections: dict[Hashable, Connection] = {}
 
@@ -103,7 +110,7 @@ class Compiler:
             self._schema, self._fragments, self._variables, query, self._operation
         ).grouped_field_set
         roots = {key: self._root(query, details) for key, details in collected.items()}
-        return Plan(roots, self._links)
+        return Plan(roots, self._links, self.times)
 
     # ---- the root -------------------------------------------------------------------------------
 
@@ -217,6 +224,7 @@ class Compiler:
     def _made(self, node: Kind | Abstract, offset: int, found: Mapping[str, Details]) -> Connection:
         made = Connection(node, Columns(offset))
         made.fields = [(key, self._of_connection(made, asked)) for key, asked in found.items()]
+        made.bytes_of_each = sum(len(key.encode()) + BYTES_OF_A_PART for key in found)
         made.columns.open = made.cursors
         if not made.columns.names:
             made.columns.index("id")
@@ -241,6 +249,9 @@ class Compiler:
             return _object_of({key: self._of_page(made, one) for key, one in found.items()})
         found = self.fields(self.object_type(f"{made.node.name}Edge"), asked)
         edge = {key: self._of_edge(made, one) for key, one in found.items()}
+        made.edges += 1
+        size = sum(len(key.encode()) + BYTES_OF_A_PART for key in edge)
+        made.bytes_of_edge = max(made.bytes_of_edge, size)
 
         def edges(part: Part) -> Any:
             numbers = range(part.count)
@@ -365,7 +376,17 @@ class _Scope:
     holder: Kind
     """The kind of the entities whose documents the objects are of."""
     links: dict[Hashable, Any] = field(default_factory=dict)
-    values: dict[Hashable, Build] = field(default_factory=dict)
+    values: "dict[Hashable, _Nested]" = field(default_factory=dict)
+
+
+@dataclass
+class _Nested:
+    """What makes the objects of a value, or of a list of them."""
+
+    build: Build
+    whole: bool
+    times: int
+    """How many times it has what the document has once."""
 
 
 class _Object:
@@ -374,6 +395,8 @@ class _Object:
     def __init__(self, compiler: Compiler, scope: _Scope, path: str, typename: str) -> None:
         self._compiler = compiler
         self._scope = scope
+        self._read: Counter[str] = Counter()
+        """How many times each attribute is read."""
         self._path = path
         """Where in the documents the objects stand."""
         self._source = Source(typename)
@@ -382,10 +405,15 @@ class _Object:
         """An expression for what an attribute gives; `read` is one for what is stored."""
         if attribute.is_value:
             path = f"{self._path}.{attribute.key}" if self._path else attribute.key
-            build = self._source.name(self._nested(attribute.type, details, path))
-            one = f"{build}({{}}, P, run)"
+            nested = self._nested(attribute.type, details, path, attribute.many)
+            self._read[attribute.key] += nested.times
+            self._source.whole &= nested.whole
+            one = f"{self._source.name(nested.build)}({{}}, P, run)"
+            if attribute.many:
+                return one.format(read)
         else:
             one = self._scalar(attribute)
+            self._read[attribute.key] += 1
         if attribute.many:
             if one == "{}":
                 return f"{self._source.name(_solid)}({read})"
@@ -407,21 +435,34 @@ class _Object:
             return f"{self._source.name(names)}[{{}}]"
         return "{}"
 
-    def _nested(self, cls: type[Any], details: Details, path: str) -> Build:
-        """The function for values of a class: for each of its special cases one, where it has some."""
+    @property
+    def times(self) -> int:
+        return max(self._read.values(), default=1)
+
+    def _nested(self, cls: type[Any], details: Details, path: str, many: bool) -> _Nested:
+        """What makes values of a class: for each of its special cases something else, where it has some."""
         if not special_of(cls):
-            return self._value_of(cls, cls.__name__, details, path)
-        cases: dict[Any, Build] = {}
+            return self._value_of(cls, cls.__name__, details, path, many)
+        cases: dict[Any, _Nested] = {}
         for case in (cls, *special_of(cls).values()):
             typename = other(cls.__name__) if case is cls else case.__name__
-            cases[case] = self._value_of(case, typename, details, path)
-        return lambda value, pending, run: cases[case_of(cls, value)](value, pending, run)
+            cases[case] = self._value_of(case, typename, details, path, many=False)
+        builds = {case: nested.build for case, nested in cases.items()}
 
-    def _value_of(self, cls: type[Any], typename: str, details: Details, path: str) -> Build:
+        def one(value: Any, pending: Any, run: Any) -> Any:
+            return builds[case_of(cls, value)](value, pending, run)
+
+        def each(values: Any, pending: Any, run: Any) -> Any:
+            return [builds[case_of(cls, value)](value, pending, run) for value in values or ()]
+
+        whole = all(nested.whole for nested in cases.values())
+        return _Nested(each if many else one, whole, max(nested.times for nested in cases.values()))
+
+    def _value_of(self, cls: type[Any], typename: str, details: Details, path: str, many: bool) -> _Nested:
         fields = self._compiler.fields(self._compiler.object_type(typename), details)
-        key, made = (typename, path, _places(fields)), self._scope.values
+        key, made = (typename, path, many, _places(fields)), self._scope.values
         if key not in made:
-            made[key] = _Value(self._compiler, self._scope, path, cls, typename).build(fields)
+            made[key] = _Value(self._compiler, self._scope, path, cls, typename).build(fields, many)
         return made[key]
 
     def link(self, key: str, what: Any, details: Details, make: Callable[[], Any]) -> int:
@@ -448,10 +489,12 @@ class _Value(_Object):
         self._typename = typename
         self._type = compiler.object_type(typename)
 
-    def build(self, fields: Mapping[str, Details]) -> Build:
+    def build(self, fields: Mapping[str, Details], many: bool) -> _Nested:
         for key, details in fields.items():
             self._source.put(key, self._field(key, details))
-        return self._source.for_one()
+        self._source.whole &= self.times == 1
+        build = self._source.for_each() if many else self._source.for_one()
+        return _Nested(build, self._source.whole, self.times)
 
     def _field(self, key: str, details: Details) -> str:
         name = details[0].node.name.value
@@ -462,6 +505,7 @@ class _Value(_Object):
         if isinstance(resolver, graph.Reads):
             return self.value(resolver.attribute, f"o.get({resolver.attribute.key!r})", details)
         if isinstance(resolver, graph.Extension):
+            self._read["extension"] += 1
             return f"{self._source.name(resolver.of)}(o)"
         if isinstance(resolver, graph.Target):
             return self._target(key, resolver, field, details)
@@ -528,6 +572,8 @@ class _Entity(_Object):
         if self._keys or self._whole:
             decode = self._source.name(self._decoder())
             self._source.before(f"d = {decode}({self._column('document')})")
+        self._source.whole &= self.times == 1
+        self._compiler.times = max(self._compiler.times, self.times)
         columns = self._level.columns
         return lambda: self._source.for_all(columns.variables)
 
@@ -552,6 +598,7 @@ class _Entity(_Object):
         if isinstance(resolver, graph.Reads):
             return self._attribute(resolver.attribute, details)
         if isinstance(resolver, graph.Extension):
+            self._read["extension"] += 1
             return f"{self._source.name(resolver.of)}(d)"
         if isinstance(resolver, graph.WayBack):
             number = self.link(

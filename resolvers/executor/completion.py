@@ -1,7 +1,5 @@
 """Completes a tree that holds errors: null takes the place of each, and a list has them with their paths."""
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,43 +19,9 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
+from resolvers.executor.encoding import NULL, HoldsError, Pace, Writer, encoder, is_deep
 from resolvers.executor.source import attribute_of
 from resolvers.storage.budget import Budget
-
-SECONDS_AT_A_TIME = 0.005
-
-
-class Null:
-    """What stands where null may not stand: an error that only completing finds the words for."""
-
-
-NULL = Null()
-
-
-class HoldsError(Exception):
-    """What was to be encoded holds an error."""
-
-
-def _refuse(value: Any) -> Any:
-    if isinstance(value, (Exception, Null)):
-        raise HoldsError
-    raise NotImplementedError(f"An answer cannot hold a {type(value).__name__}.")
-
-
-encoder = msgspec.json.Encoder(enc_hook=_refuse)
-"""Encodes what holds no error; HoldsError where it does."""
-
-
-class Pace:
-    """Lets others have their turn every few milliseconds of a long piece of work."""
-
-    def __init__(self) -> None:
-        self._until = time.monotonic() + SECONDS_AT_A_TIME
-
-    async def rest(self) -> None:
-        if time.monotonic() > self._until:
-            await asyncio.sleep(0)
-            self._until = time.monotonic() + SECONDS_AT_A_TIME
 
 
 class _Failed(Exception):
@@ -83,12 +47,15 @@ class Completion:
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: Any,
+        estimate: int,
         budget: Budget,
     ) -> None:
+        """`estimate` is about how many bytes the tree has as JSON."""
         self._schema = schema
         self._operation = operation
         self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
         self._variables = variables
+        self._estimate = estimate
         self._budget = budget
         self._pace = Pace()
         self._errors: list[GraphQLError] = []
@@ -139,9 +106,10 @@ class Completion:
             return completed
         if value is None or value is NULL:
             return None
-        encoded = self._encoded(value)
-        if encoded is not None:
-            return encoded
+        try:
+            return msgspec.Raw(await self._encoded(value))
+        except HoldsError:
+            pass
         if is_list_type(type_):
             items = []
             for number, one in enumerate(value):
@@ -152,14 +120,13 @@ class Completion:
         object_type: Any = type_ if isinstance(value, dict) else self._schema.type_map[value.graphql_type]
         return await self._object(object_type, self._asked(object_type, details), value, path)
 
-    def _encoded(self, value: Any) -> msgspec.Raw | None:
-        """The value as JSON, None where it holds an error."""
-        try:
-            text = encoder.encode(value)
-        except HoldsError:
-            return None
+    async def _encoded(self, value: Any) -> bytes:
+        if is_deep(self._estimate, self._budget):
+            return await Writer(self._budget, deep=True).written(value)
+        text = encoder.encode(value)
         self._budget.write(len(text))
-        return msgspec.Raw(text)
+        await self._pace.rest()
+        return text
 
     def _asked(self, type_: GraphQLObjectType, details: Any) -> dict[str, Any]:
         """What is asked of objects of this type at this place: found out once, though a list has many."""

@@ -4,16 +4,20 @@ See the package's docstring for the whole picture. The classes here run; `compil
 """
 
 import functools
+import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from graphql import GraphQLError
 from graphql.execution.values import get_argument_values
 
 from models.declare import Abstract, Kind
 from resolvers import graph, statements
 from resolvers.errors import BadRequest, CallerError, TooMuch, Unavailable
+from resolvers.executor.encoding import HoldsError, Pace, encoder, measured
 from resolvers.filters import cursor
 from resolvers.rows import not_found
 from resolvers.statements import Branch, Page, Statement
@@ -43,8 +47,54 @@ class Run:
     """Coerced by graphql-core."""
     pending: list[list[Any]]
     """For each link of the plan, which objects wait for what is at its end."""
+    objects: int = 0
+    """How many objects hang in the answer, or are about to."""
+    around: int = 0
+    """About how many bytes the answer has around what was read: keys, and what else objects need."""
+    copied: int = 0
+    """How many bytes of it are there because an object hangs in several places."""
+    pace: Pace = field(default_factory=Pace)
     fetched: "dict[int, Fetched]" = field(default_factory=dict)
     """By number of a link of the level at hand, what the statement of the root has read at its end."""
+
+    def __post_init__(self) -> None:
+        bounds = self.store.budget.bounds
+        self.objects_at_most = math.inf if bounds.objects is None else bounds.objects
+        self.bytes_at_most = math.inf if bounds.answer_bytes is None else bounds.answer_bytes
+
+    def hang(self, number: int, bytes_of_each: int = 0) -> None:
+        """So many more objects are about to be made for the answer. TooMuch before they are."""
+        self.objects += number
+        self.around += number * bytes_of_each
+        if self.objects > self.objects_at_most:
+            self.refuse()
+
+    def refuse(self) -> None:
+        self.store.budget.hang(self.objects)
+
+    def shared(self, made: list[Any]) -> list[Any]:
+        """The same, of which some hang in several places: those as JSON, so that encoding only copies them.
+
+        Counts them with all that hangs on them, at each place. TooMuch before any is copied.
+        """
+        times = Counter(map(id, made))
+        often = {key: number - 1 for key, number in times.items() if number > 1}
+        often.pop(id(None), None)
+        encoded: dict[int, Any] = {}
+        for one in made:
+            more = often.pop(id(one), 0)
+            if not more or isinstance(one, Exception):
+                continue
+            try:
+                text = encoder.encode(one)
+                encoded[id(one)] = msgspec.Raw(text)
+            except HoldsError:
+                text = measured(one)
+            self.copied += more * len(text)
+            if self.copied > self.bytes_at_most:
+                self.store.budget.write(self.copied)
+            self.hang(more * text.count(b'{"'))
+        return [encoded.get(id(one), one) for one in made] if encoded else made
 
     async def follow(self, links: Sequence["Link"]) -> None:
         """Completes the objects that wait for these links: one batch for each link.
@@ -116,6 +166,9 @@ class Columns:
         return self.offset + len(self.all)
 
 
+RECORDS_AT_A_TIME = 500
+
+
 @dataclass
 class Level:
     """Entities of one kind: what is read of them, and what becomes of it."""
@@ -132,7 +185,13 @@ class Level:
 
     async def objects(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """The objects of these records, complete with all that hangs below them."""
-        made = self._made(run, records)
+        if len(records) <= RECORDS_AT_A_TIME:
+            made = self._made(run, records)
+        else:
+            made = []
+            for start in range(0, len(records), RECORDS_AT_A_TIME):
+                made += self._made(run, records[start : start + RECORDS_AT_A_TIME])
+                await run.pace.rest()
         if self.links:
             await run.follow(self.links)
         return made
@@ -283,8 +342,13 @@ class ToOne(Link):
             [level] = self.levels.values()
             ids = list({id: None for _, id, _ in waiting})
             held = await level.by_id(run, ids, fetched)
-            for _, id, made in waiting:
-                setattr(made, self.attribute, held.get(id))
+            if len(ids) == len(waiting):
+                for _, id, made in waiting:
+                    setattr(made, self.attribute, held.get(id))
+                return
+            found = run.shared([held.get(id) for _, id, _ in waiting])
+            for (_, _, made), one in zip(waiting, found, strict=True):
+                setattr(made, self.attribute, one)
             return
         found = await self.found(run, [(names, id) for names, id, _ in waiting])
         for (_, _, made), one in zip(waiting, found, strict=True):
@@ -310,15 +374,17 @@ class ToOne(Link):
                 failed[name] = error
         if failed:
             wanted_of = [[failed.get(name) or held[name].get(id) for name in names] for names, id in wanted]
-            return [
+            found = [
                 next((one for one in some if isinstance(one, Exception)), None)
                 or next((one for one in some if one is not None), None)
                 for some in wanted_of
             ]
-        return [
-            next((one for name in names if (one := held[name].get(id)) is not None), None)
-            for names, id in wanted
-        ]
+        else:
+            found = [
+                next((one for name in names if (one := held[name].get(id)) is not None), None)
+                for names, id in wanted
+            ]
+        return run.shared(found)
 
     def grown(self, run: Run, room: Room) -> Grown | None:
         if self.source is None or len(self.levels) != 1:
@@ -404,6 +470,12 @@ class Connection:
     """Whether it needs any row: `totalCount` alone does not."""
     cursors: bool = False
     counts: bool = False
+    bytes_of_each: int = 0
+    """About how long an object of it is beside its nodes."""
+    edges: int = 0
+    """How many times edges are asked for."""
+    bytes_of_edge: int = 0
+    """About how long the edge of a node is beside the node: the longest, where it has several."""
 
     def needs_rows(self, page: Page) -> bool:
         """Whether rows are to be read, be it only to see whether the cursor fits the list."""
@@ -414,12 +486,15 @@ class Connection:
     ) -> list[dict[str, Any]]:
         """The connection objects of these lists of records; one beyond the page shows that more follow."""
         limit, spans, kept = page.limit or 0, [], list[Any]()
+        run.hang(len(lists), self.bytes_of_each)
         for records in lists:
             some = records[:limit] if len(records) > limit else records
             start = len(kept)
             kept += reversed(some) if page.backwards else some
             spans.append((start, len(kept), len(records) > limit))
         made = [await one.objects(run, kept) for one in self.selections]
+        if self.edges:
+            run.hang(len(kept) * self.edges, self.bytes_of_edge)
         if self.plain:
             key, [nodes] = self.plain, made
             return [{key: nodes[start:end]} for start, end, _ in spans]
@@ -471,9 +546,12 @@ class WayBack(Link):
             counting = statements.count_pointing_at(way.kind, way.target, relations, page.condition)
             for place, number in await run.store.fetch([way.kind], counting.of(keys)):
                 totals[place - 1] = number
-        made = dict(zip(keys, await self.connection.parts(run, page, lists, totals), strict=True))
-        for key, one in waiting:
-            setattr(one, self.attribute, made[key])
+        found = await self.connection.parts(run, page, lists, totals)
+        if len(keys) < len(waiting):
+            made = dict(zip(keys, found, strict=True))
+            found = run.shared([made[key] for key, _ in waiting])
+        for (_, one), those in zip(waiting, found, strict=True):
+            setattr(one, self.attribute, those)
 
     def grown(self, run: Run, room: Room) -> Grown | None:
         way, made = self.resolver.way, self.connection
@@ -607,7 +685,11 @@ class Entities:
         good = [one for one in asked if isinstance(one, tuple)]
         wanted = [(graph.Single(node).names, _of_database(id)) for node, id in good]
         found = iter(await self.link.found(run, wanted))
-        return [(next(found) or not_found(*one)) if isinstance(one, tuple) else one for one in asked]
+        made: list[Any] = []
+        for one in asked:
+            held = next(found) if isinstance(one, tuple) else one
+            made.append(not_found(*one) if held is None and isinstance(one, tuple) else held)
+        return made
 
 
 def _represented(representation: Any) -> tuple[Kind | Abstract, str] | BadRequest:
@@ -625,14 +707,21 @@ class Plan:
     """By the key in the answer."""
     links: int
     """How many links it has."""
+    times: int = 1
+    """How many times an answer may have what was read once."""
 
-    async def run(self, store: Store, base_url: str, subgraph: bool, variables: Any) -> dict[str, Any]:
+    async def run(
+        self, store: Store, base_url: str, subgraph: bool, variables: Any
+    ) -> tuple[dict[str, Any], int]:
         """The data of the answer: a tree, in which an error stands where a field has one.
 
+        And about how many bytes it has as JSON: seldom more.
         TooMuch or Unavailable where there is no answer, GiveUp where graphql-core must give it.
         """
         run = Run(store, base_url, subgraph, variables, [[] for _ in range(self.links)])
-        return {key: await _guarded(root, run) for key, root in self.roots.items()}
+        data = {key: await _guarded(root, run) for key, root in self.roots.items()}
+        store.budget.hang(run.objects)
+        return data, store.budget.read_bytes * self.times + run.around + run.copied
 
 
 async def _guarded(root: Root, run: Run) -> Any:

@@ -18,12 +18,19 @@ def attribute_of(key: str) -> str:
     return f"k_{key}"
 
 
+BYTES_BESIDE_A_KEY = 8
+"""Quotes, colon and comma, and what `null` or `false` are longer than what the database sends for them."""
+
+
 class Source:
     """The text of one function, and the objects that it names."""
 
     def __init__(self, typename: str) -> None:
         """`typename` is the GraphQL type of the objects."""
         self._typename = typename
+        self.whole = True
+        """Whether an object has little more than what was read for it: nothing hangs on it that was read for
+        others, and no attribute stands in it several times."""
         self._names: dict[str, Any] = {}
         self._fresh = 0
         self._waiting: dict[int, str] = {}
@@ -56,23 +63,51 @@ class Source:
     def waits(self, number: int, entry: str) -> str:
         """A statement that lets the object wait for a link."""
         self._waiting[number] = f"w{number}"
+        self.whole = False
         return f"w{number}.append({entry})"
 
     def for_one(self) -> Callable[..., Any]:
         """`build(o, P, run)`, which makes an object of a nested one; P are the objects that wait, by link."""
-        lines = ["def build(o, P, run):", *self._lists(), *self._object(), "    return out"]
+        lines = [
+            "def build(o, P, run):",
+            *self._counted("1"),
+            *self._lists(),
+            *self._object(),
+            "    return out",
+        ]
         return self._function(lines)
+
+    def for_each(self) -> Callable[..., Any]:
+        """`build(values, P, run)`, which makes the objects of nested ones; none of None."""
+        return self._function(["def build(values, P, run):", *self._each("values", "o")])
 
     def for_all(self, columns: Sequence[str]) -> Callable[..., Any]:
         """`build(rows, P, run)`, which makes the objects of records with these columns."""
-        row = ", ".join(columns)
+        return self._function(["def build(rows, P, run):", *self._each("rows", f"({', '.join(columns)},)")])
+
+    def _each(self, values: str, one: str) -> list[str]:
+        head = [
+            f"    if not {values}:",
+            "        return []",
+            *self._counted(f"len({values})"),
+            *self._lists(),
+        ]
         if not self._before and not self._after:
-            body = [f"    return [{self._made()} for ({row},) in rows]"]
-        else:
-            inner = [f"    {line}" for line in self._object()]
-            body = ["    made = []", f"    for ({row},) in rows:", *inner]
-            body += ["        made.append(out)", "    return made"]
-        return self._function(["def build(rows, P, run):", *self._lists(), *body])
+            return [*head, f"    return [{self._made()} for {one} in {values}]"]
+        inner = [f"    {line}" for line in self._object()]
+        body = ["    made = []", f"    for {one} in {values}:", *inner, "        made.append(out)"]
+        return [*head, *body, "    return made"]
+
+    def _counted(self, number: str) -> list[str]:
+        """Counts objects before they are made, and about what they add to the bytes of what was read."""
+        around = sum(len(key.encode()) + BYTES_BESIDE_A_KEY for key, _ in self._fields) + 2
+        return [
+            f"    n = {number}",
+            "    run.objects += n",
+            f"    run.around += n * {around}",
+            "    if run.objects > run.objects_at_most:",
+            "        run.refuse()",
+        ]
 
     def _lists(self) -> list[str]:
         return [f"    {name} = P[{number}]" for number, name in self._waiting.items()]
@@ -84,7 +119,8 @@ class Source:
         return f"make({', '.join(expression for _, expression in self._fields)})"
 
     def _function(self, lines: list[str]) -> Callable[..., Any]:
-        self._names["make"] = _struct(self._typename, tuple(key for key, _ in self._fields))
+        keys = tuple(key for key, _ in self._fields)
+        self._names["make"] = _struct(self._typename, keys, self.whole)
         exec(_code("\n".join(lines)), self._names)
         return self._names["build"]
 
@@ -99,8 +135,7 @@ def _code(text: str) -> CodeType:
 
 
 @kept(BYTES_KEPT, lambda made: 4000 + sum(200 + 3 * len(key) for key in made.__struct_fields__))
-def _struct(typename: str, keys: Sequence[str]) -> Any:
+def _struct(typename: str, keys: Sequence[str], whole: bool) -> Any:
     names = {attribute_of(key): key for key in keys}
-    return msgspec.defstruct(
-        "Object", [(a, Any) for a in names], rename=names, gc=False, namespace={"graphql_type": typename}
-    )
+    facts = {"graphql_type": typename, "whole": whole}
+    return msgspec.defstruct("Object", [(a, Any) for a in names], rename=names, gc=False, namespace=facts)
