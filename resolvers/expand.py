@@ -19,10 +19,11 @@ from models.declare import (
     special_of,
 )
 from resolvers.entrances import reads
-from resolvers.errors import BadRequest
+from resolvers.errors import BadRequest, TooMuch
 from resolvers.loaders import Loaders, leads_to
 from resolvers.rows import Row
 from resolvers.statements import Page
+from resolvers.storage.budget import LESS
 from schema.types import Way, ways_back
 
 PATHS_AT_MOST = 20
@@ -195,6 +196,7 @@ class _Work:
         self._base_url = base_url
         self._links: list[_Link] = []
         self._inlined = 0
+        self._bytes = 0
 
     async def complete(self) -> None:
         while self._links:
@@ -288,6 +290,10 @@ class _Work:
         return document
 
     def _found(self, row: Row) -> dict[str, Any]:
+        self._bytes += len(row.document)  # also of one that was read once and stands in many places
+        most = self._loaders.budget.bounds.read_bytes
+        if most is not None and self._bytes > most:
+            raise TooMuch("bytes of inlined entities", self._bytes, most, LESS)
         return _document(row, f"{self._base_url}{row.kind.homes[0].url}/{row.id}")
 
     def _count(self, number: int) -> None:

@@ -45,7 +45,7 @@ from resolvers.requests import accepted_key, digest
 from resolvers.rows import Row, not_found
 from resolvers.statements import Page
 from resolvers.store import Asked, Store
-from schema.types import NODES_AT_MOST, NODES_BY_DEFAULT, Way
+from schema.types import EVENTS_AT_MOST, EVENTS_BY_DEFAULT, NODES_AT_MOST, NODES_BY_DEFAULT, Way
 
 Resolver = Callable[..., Any]
 
@@ -388,8 +388,16 @@ def represented(representation: Any) -> tuple[Kind | Abstract, str]:
 _OTHERS: dict[str, Kind] = {other(kind.name): kind for kind in KINDS.values() if kind.special}
 
 
-async def history(source: Row, info: GraphQLResolveInfo) -> Any:
-    return await info.context.loaders.history(source.kind).load(source.key)
+def history(source: Row, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    return info.context.loaders.history(source.kind, *part_of(arguments)).load(source.key)
+
+
+def part_of(arguments: Mapping[str, Any]) -> tuple[int, int]:
+    """Which part of a history is asked for: how many events at most, and after which revision."""
+    first, after = arguments.get("first"), arguments.get("after")
+    if first is not None and not 0 <= first <= EVENTS_AT_MOST:
+        raise BadRequest(f"first must lie between 0 and {EVENTS_AT_MOST} for a history, not {first}.")
+    return EVENTS_BY_DEFAULT if first is None else first, after or 0
 
 
 @dataclass(frozen=True)

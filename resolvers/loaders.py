@@ -20,6 +20,7 @@ class Loaders:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.budget = store.budget
         self._made: dict[Hashable, DataLoader[uuid.UUID, Any]] = {}
 
     def by_key(self, kind: Kind) -> "DataLoader[uuid.UUID, Row | None]":
@@ -60,8 +61,10 @@ class Loaders:
             lambda keys: self._store.count_pointing_at(kind, target, relations, keys, condition),
         )
 
-    def history(self, kind: Kind) -> "DataLoader[uuid.UUID, list[Mapping[str, Any]]]":
-        return self._loader(("history", kind), lambda keys: self._store.history(kind, keys))
+    def history(self, kind: Kind, first: int, after: int) -> "DataLoader[uuid.UUID, list[Mapping[str, Any]]]":
+        return self._loader(
+            ("history", kind, first, after), lambda keys: self._store.history(kind, keys, first, after)
+        )
 
     def _loader(
         self, name: Hashable, read: Callable[[list[uuid.UUID]], Awaitable[Mapping[uuid.UUID, Any]]]

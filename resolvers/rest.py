@@ -1,7 +1,7 @@
 """The TMF paths: every kind answers at each of its homes, through the same store as the graph."""
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from models.door import BadJson, decode
 from resolvers.deadline import body_time
 from resolvers.documents import encode
 from resolvers.entrances import whole
-from resolvers.errors import BadRequest, CallerError, Forbidden, HttpError, Invalid, error_body
+from resolvers.errors import BadRequest, CallerError, Forbidden, HttpError, Invalid, TooMuch, error_body
 from resolvers.expand import expanded
 from resolvers.expand import parse as parse_expansion
 from resolvers.loaders import Loaders
@@ -40,6 +40,7 @@ from resolvers.requests import (
     wants_problem,
 )
 from resolvers.rows import Row, Unseen
+from resolvers.storage.budget import Budget, Pace
 from resolvers.store import COUNTED_AT_MOST, Asked, Store
 
 BODY_AT_MOST = 2 * 1024 * 1024
@@ -119,7 +120,7 @@ class Rest:
         if query.transforms:
             body = f"[{','.join(await self._texts(store, kinds, rows, query, url))}]".encode()
         else:
-            body = _stored(rows, url)
+            body = _stored(rows, url, store.budget)
         address = f"{url}?{request.scope['query_string']}"
         headers = total.headers(page, len(rows)) | {
             "Link": query.links(url, page, rows, total), "Vary": "Accept, Range",
@@ -144,18 +145,28 @@ class Rest:
     async def _texts(
         self, store: Store, kinds: Sequence[Kind], rows: Sequence[Row], query: Query, url: str
     ) -> list[str]:
-        """The entities as JSON: as they are stored, or what `fields`, `expand` and `depth` make of them."""
-        expansion = parse_expansion(kinds, query.expand, query.depth)
+        """The entities as JSON: as they are stored, or what `fields`, `expand` and `depth` make of them.
+
+        TooMuch as soon as they are longer than an answer may be.
+        """
+        expansion, fields = parse_expansion(kinds, query.expand, query.depth), query.fields
+        made: Iterable[str]
         if expansion is not None:
             loaders = Loaders(store)
             documents = await expanded(
                 loaders, rows, expansion, lambda row: f"{url}/{row.id}", self._base_url
             )
-        elif query.fields is not None:
-            return [query.fields.of_stored(row, url) for row in rows]
+            made = (encode(fields.of(one) if fields else one) for one in documents)
+        elif fields is not None:
+            made = (fields.of_stored(row, url) for row in rows)
         else:
-            return [row.json(url) for row in rows]
-        return [encode(query.fields.of(one) if query.fields else one) for one in documents]
+            made = (row.json(url) for row in rows)
+        texts, pace = list[str](), Pace()
+        for text in made:
+            store.budget.write(_size(text))
+            texts.append(text)
+            await pace.rest()
+        return texts
 
     async def _written(
         self, store: Store, kinds: Sequence[Kind], rows: Sequence[Row], query: Query, url: str
@@ -165,7 +176,7 @@ class Rest:
             return [row.json(url) for row in rows]
         try:
             return await self._texts(store, kinds, rows, query, url)
-        except Forbidden:
+        except (Forbidden, TooMuch):
             return [row.json(url) for row in rows]
 
     async def _get(self, request: Request, url: str, node: Kind | Abstract, id: str) -> Response:
@@ -253,12 +264,19 @@ def _offered(node: Kind | Abstract, **handlers: tuple[str, Any]) -> dict[str, An
     }
 
 
-def _stored(rows: Sequence[Row], url: str) -> bytes:
-    """The array of these entities, as they are stored."""
+def _stored(rows: Sequence[Row], url: str, budget: Budget) -> bytes:
+    """The array of these entities, as they are stored. TooMuch before it is made."""
+    heads = [f',{{"id":"{row.id}","href":"{url}/{row.id}",' for row in rows]
+    budget.write(sum(map(_size, heads)) + sum(_size(row.document) - 1 for row in rows) + 1)
     parts: list[str] = []
-    for row in rows:
-        parts += (f',{{"id":"{row.id}","href":"{url}/{row.id}",', row.document[1:])
+    for head, row in zip(heads, rows, strict=True):
+        parts += (head, row.document[1:])
     return b"[%b]" % "".join(parts)[1:].encode()
+
+
+def _size(text: str) -> int:
+    """How many bytes a text has."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _headers(row: Row) -> dict[str, str]:

@@ -364,14 +364,29 @@ def _links(
 # ---- what happened ------------------------------------------------------------------------------
 
 
+HISTORY = ("id", "type", "time", "actor", "revision", "state_before", "state_after")
+"""What is told of an event."""
+
+
 @functools.lru_cache(maxsize=STATEMENTS_KEPT)
-def history(kind: Kind) -> Statement:
-    """What happened to the entities with these keys, oldest first for each."""
-    return compiled(
-        sa.select(event)
-        .where(event.c.entity_key == sa.any_(_keys()), event.c.entity_kind == kind.root.name)
-        .order_by(event.c.entity_key, event.c.revision)
+def history(kind: Kind, first: int, after: int) -> Statement:
+    """For each key, the first so many events of that entity after a revision, oldest first.
+
+    Before the columns of an event stands the place of its key, counted from 1. No more than `at_most` in all.
+    """
+    parents = _given_keys()
+    e = event.c
+    happened = (
+        sa.select(*(e[name] for name in HISTORY))
+        .where(e.entity_key == parents.c.key, e.entity_kind == kind.root.name, e.revision > after)
+        .order_by(e.revision)
+        .limit(first)
+        .correlate(parents)
+        .lateral()
     )
+    at_most = sa.bindparam("at_most", None, type_=sa.Integer)
+    both = parents.join(happened, sa.true())
+    return compiled(sa.select(parents.c.n, *happened.c).select_from(both).limit(at_most))
 
 
 # ---- a new entity -------------------------------------------------------------------------------

@@ -247,13 +247,14 @@ class Store:
         return {keys[place - 1]: number for place, number in found}
 
     async def history(
-        self, kind: Kind, keys: Sequence[uuid.UUID]
+        self, kind: Kind, keys: Sequence[uuid.UUID], first: int, after: int
     ) -> dict[uuid.UUID, list[Mapping[str, Any]]]:
-        """For each key, what happened to the entity, oldest first. One statement."""
-        lists: dict[uuid.UUID, list[Mapping[str, Any]]] = {key: [] for key in keys}
-        for one in await self.fetch([kind], statements.history(kind).of(keys)):
-            lists[one["entity_key"]].append(one)
-        return lists
+        """For each key, the first so many events of it after a revision, oldest first. One statement."""
+        lists: list[list[Mapping[str, Any]]] = [[] for _ in keys]
+        statement = statements.history(kind, first, after).of(keys, self.budget.rows_left)
+        for one in await self.fetch([kind], statement):
+            lists[one[0] - 1].append(one)
+        return dict(zip(keys, lists, strict=True))
 
     # ---- writing --------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ from models.declare import (
 
 NODES_BY_DEFAULT = 100
 NODES_AT_MOST = 10_000
+EVENTS_BY_DEFAULT = 100
+EVENTS_AT_MOST = 1000
 NODES_ASSUMED = 10
 """How many nodes a way back is taken to give, where a cost is told from a text that does not say `first`."""
 VALUES_ASSUMED = 5
@@ -167,6 +169,18 @@ def argument(name: str, type_: Any, description: str, **default: Any) -> Strawbe
     return StrawberryArgument(name, name, StrawberryAnnotation(type_), description=description, **default)
 
 
+_HISTORY_DOC = (
+    "What happened to it, oldest first: creation, changes, changes of state. One part at a time: where as "
+    "many come as were asked for, there may be more after the `revision` of the last."
+)
+
+
+def _history_arguments() -> list[StrawberryArgument]:
+    first = f"The first so many, at most {EVENTS_AT_MOST}; {EVENTS_BY_DEFAULT} where nothing is said."
+    after = "Only what came after this revision: that of the last event that is known."
+    return [argument("first", Optional[int], first), argument("after", Optional[Revision], after)]
+
+
 def make(
     name: str,
     doc: str,
@@ -282,8 +296,7 @@ class Types:
         fields = self._plain(a for a in kind.attributes if a not in inherited)
         if kind.general is None:
             fields |= self._links(kind, list_arguments)
-            doc = "What happened to it, oldest first: creation, changes, changes of state."
-            fields["history"] = (list[Event], field(doc, "history"))
+            fields["history"] = (list[Event], field(_HISTORY_DOC, "history", _history_arguments()))
             doc = "Attributes beyond those declared here."
             fields["extension"] = (Optional[JSON], field(doc, "extension"))
         if kind.special:

@@ -22,6 +22,7 @@ from tests.conftest import Client
 # ---- compiling ----------------------------------------------------------------------------------
 
 KEYS = "abcdefgh"
+CATEGORIES = "/tmf-api/productCatalogManagement/v4/category"
 
 
 def nested_links(levels: int, aliases: int) -> str:
@@ -238,3 +239,76 @@ def test_what_is_encoded_in_pieces_is_what_is_encoded_at_once(
     assert bounded.client.post("/graphql", {"query": query}).content == at_once
     monkeypatch.setattr("resolvers.executor.is_deep", lambda size, budget: True)
     assert bounded.client.post("/graphql", {"query": query}).content == at_once
+
+
+# ---- histories ----------------------------------------------------------------------------------
+
+
+def test_a_history_comes_in_parts(client: Client) -> None:
+    ids = ["a", "b"]
+    for id in ids:
+        client.hold(KINDS["Category"], {"id": id, "name": "0"})
+        for number in range(1, 8 if id == "a" else 3):
+            assert client.patch(f"{CATEGORIES}/{id}", {"name": str(number)}).status_code == 200
+
+    def told(arguments: str) -> list[list[int]]:
+        found = client.data(f"{{ categories {{ nodes {{ history{arguments} {{ revision }} }} }} }}")
+        assert len(client.statements) == 2
+        return [[event["revision"] for event in one["history"]] for one in found["categories"]["nodes"]]
+
+    assert told("") == [[1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3]]
+    assert told("(first: 3)") == [[1, 2, 3], [1, 2, 3]]
+    assert told("(first: 3, after: 3)") == [[4, 5, 6], []]
+    assert told("(first: 0)") == [[], []]
+    assert told("(first: null, after: null)") == told("")
+    several = '{ category(id: "a") { x: history(first: 2) { revision } y: history(after: 6) { revision } } }'
+    found = client.data(several)["category"]
+    assert [[one["revision"] for one in found[key]] for key in "xy"] == [[1, 2], [7, 8]]
+    [error] = client.graphql('{ category(id: "a") { id history(first: 1001) { id } } }')["errors"]
+    assert error["message"] == "first must lie between 0 and 1000 for a history, not 1001."
+
+
+def test_a_history_says_nothing_by_itself_beyond_its_default(client: Client) -> None:
+    client.hold(KINDS["Category"], {"id": "a", "name": "0"})
+    for number in range(110):
+        client.patch(f"{CATEGORIES}/a", {"name": str(number + 1)})
+    query = 'query ($after: Revision) { category(id: "a") { history(after: $after) { revision } } }'
+    first = client.data(query)["category"]["history"]
+    assert len(first) == 100
+    rest = client.data(query, after=first[-1]["revision"])["category"]["history"]
+    assert [one["revision"] for one in rest] == list(range(101, 112))
+
+
+# ---- lists over REST ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["", "&fields=name", "&fields=name,id", "&depth=1", "&expand=parent"])
+@pytest.mark.parametrize("name", ["n", "ü", "€"])
+def test_a_list_is_no_longer_than_an_answer_may_be(database_url: str, asked: str, name: str) -> None:
+    small = Client(database_url, answer_bytes_at_most=100_000)
+    try:
+        for number in range(10):
+            small.hold(KINDS["Category"], {"id": f"c{number}", "name": name * (40_000 // len(name.encode()))})
+        found = small.get(f"{CATEGORIES}?limit=2{asked}")
+        assert found.status_code == 200 and 80_000 < len(found.content) < 100_000
+        for limit in (3, 10):
+            refused = small.get(f"{CATEGORIES}?limit={limit}{asked}")
+            assert refused.status_code == 400 and refused.json()["code"] == "TOO_MUCH", refused.text[:300]
+            assert refused.json()["limit"] in ("bytes of answer", "bytes read", "bytes of inlined entities")
+    finally:
+        small.close()
+
+
+def test_one_big_entity_that_is_inlined_often_is_counted_each_time(database_url: str) -> None:
+    small = Client(database_url, answer_bytes_at_most=200_000)
+    try:
+        small.hold(KINDS["Organization"], {"id": "o", "tradingName": "x" * 50_000})
+        party = {"id": "o", "@type": "RelatedParty", "@referredType": "Organization"}
+        for number in range(20):
+            small.hold(KINDS["Customer"], {"id": f"c{number}", "name": "c", "engagedParty": party})
+        path = "/tmf-api/customerManagement/v4/customer?expand=engagedParty"
+        assert small.get(f"{path}&limit=3").status_code == 200
+        refused = small.get(f"{path}&limit=20")
+        assert refused.status_code == 400 and refused.json()["code"] == "TOO_MUCH", refused.text[:300]
+    finally:
+        small.close()

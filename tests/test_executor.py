@@ -245,7 +245,7 @@ PLANNED = {
         REFERRER, KIND, ("externalReference",), Page().condition
     ),
     "tree": statements.tree(KIND, ("id", "document"), (BACK,)).of("o7"),
-    "history": statements.history(KIND).of([]),
+    "history": statements.history(KIND, 100, 0).of([]),
     "search": statements.search((KIND,), ("id", "document"), Page(limit=101)),
     "search by state": statements.search((KIND,), ("id",), Page(Compare(STATE, "eq", "held"), limit=101)),
 }

@@ -609,7 +609,7 @@ class _Entity(_Object):
         if isinstance(resolver, graph.Pointed):
             return self._pointed(key, resolver.attribute, resolver.points, details)
         if resolver is graph.history:
-            number = self.link(key, self._kind, details, lambda: self._history(key, details))
+            number = self.link(key, self._kind, details, lambda: self._history(key, field, details))
             self._source.after(self._source.waits(number, f"({self._column('key')}, out)"))
             return "None"
         raise NotCovered(f"{self._type.name}.{name}")
@@ -636,7 +636,7 @@ class _Entity(_Object):
         self._source.after(f"if {names}: {self._source.waits(number, f'({names}, {id}, out)')}")
         return "None"
 
-    def _history(self, key: str, details: Details) -> History:
+    def _history(self, key: str, field: Any, details: Details) -> History:
         fields: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
         for inner, asked in self._compiler.fields(self._compiler.object_type("Event"), details).items():
             name = asked[0].node.name.value
@@ -645,7 +645,9 @@ class _Entity(_Object):
             self._compiler.number(),
             attribute_of(key),
             self._kind,
+            _arguments(field, details),
             lambda event: {k: make(event) for k, make in fields.items()},
+            sum(len(key.encode()) + BYTES_OF_A_PART for key in fields),
         )
 
 

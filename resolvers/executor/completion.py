@@ -19,9 +19,9 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
-from resolvers.executor.encoding import NULL, HoldsError, Pace, Writer, encoder, is_deep
+from resolvers.executor.encoding import NULL, HoldsError, Writer, encoder, is_deep
 from resolvers.executor.source import attribute_of
-from resolvers.storage.budget import Budget
+from resolvers.storage.budget import Budget, Pace
 
 
 class _Failed(Exception):

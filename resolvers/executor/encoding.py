@@ -1,14 +1,11 @@
 """Encodes a finished tree: a small one at once, others in pieces, none beyond what an answer may have."""
 
-import asyncio
-import time
 from typing import Any
 
 import msgspec
 
-from resolvers.storage.budget import Budget
+from resolvers.storage.budget import Budget, Pace
 
-SECONDS_AT_A_TIME = 0.005
 AT_ONCE = 1_000_000
 """How many bytes are encoded without letting others have their turn: some milliseconds."""
 PIECE = 128 * 1024
@@ -39,18 +36,6 @@ _measure = msgspec.json.Encoder(enc_hook=lambda value: None)
 def measured(value: Any) -> bytes:
     """As `encoder` does it, with null in the place of errors."""
     return _measure.encode(value)
-
-
-class Pace:
-    """Lets others have their turn every few milliseconds of a long piece of work."""
-
-    def __init__(self) -> None:
-        self._until = time.monotonic() + SECONDS_AT_A_TIME
-
-    async def rest(self) -> None:
-        if time.monotonic() > self._until:
-            await asyncio.sleep(0)
-            self._until = time.monotonic() + SECONDS_AT_A_TIME
 
 
 class Writer:

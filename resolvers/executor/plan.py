@@ -17,10 +17,11 @@ from graphql.execution.values import get_argument_values
 from models.declare import Abstract, Kind
 from resolvers import graph, statements
 from resolvers.errors import BadRequest, CallerError, TooMuch, Unavailable
-from resolvers.executor.encoding import HoldsError, Pace, encoder, measured
+from resolvers.executor.encoding import HoldsError, encoder, measured
 from resolvers.filters import cursor
 from resolvers.rows import not_found
 from resolvers.statements import Branch, Page, Statement
+from resolvers.storage.budget import Pace
 from resolvers.store import Store
 
 T = TypeVar("T")
@@ -402,12 +403,24 @@ class History(Link):
     """What happened to the waiting entities."""
 
     kind: Kind = None  # type: ignore[assignment]
+    arguments: "Arguments" = None  # type: ignore[assignment]
     build: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+    bytes_of_each: int = 0
+    """About how long the object of an event is."""
 
     async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
-        events = await run.store.history(self.kind, list(dict.fromkeys(key for key, _ in waiting)))
-        for key, made in waiting:
-            setattr(made, self.attribute, [self.build(one) for one in events[key]])
+        first, after = self.arguments.turned(run, graph.part_of)
+        keys = list(dict.fromkeys(key for key, _ in waiting))
+        events = await run.store.history(self.kind, keys, first, after)
+        made: dict[Any, list[Any]] = {}
+        for key, some in events.items():
+            run.hang(len(some), self.bytes_of_each)
+            made[key] = [self.build(one) for one in some]
+        found = [made[key] for key, _ in waiting]
+        if len(keys) < len(found):
+            found = run.shared(found)
+        for (_, one), those in zip(waiting, found, strict=True):
+            setattr(one, self.attribute, those)
 
 
 # ---- lists --------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What one request may do at most, counted in one place for every facade."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -38,6 +40,21 @@ class Bounds:
 
 
 UNBOUNDED = Bounds()
+
+
+SECONDS_AT_A_TIME = 0.005
+
+
+class Pace:
+    """Lets others have their turn every few milliseconds of a long piece of work."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + SECONDS_AT_A_TIME
+
+    async def rest(self) -> None:
+        if time.monotonic() > self._until:
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + SECONDS_AT_A_TIME
 
 
 class Budget:
