@@ -7,6 +7,7 @@ where the input was finer) and carries the references found in it; all else stay
 import datetime as dt
 import enum
 import functools
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -95,7 +96,10 @@ def check(kind: Kind, document: dict[str, Any]) -> Checked:
     Makes its dates canonical, and takes its secrets out.
     """
     result = Checked()
-    shape(kind).check(document, None, _Run(result))
+    run = _Run(result)
+    if holds_secrets(kind):
+        _refuse_likely_secrets(kind.cls, document, None, run)
+    shape(kind).check(document, None, run)
     return result
 
 
@@ -151,6 +155,46 @@ def now() -> str:
     return instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
 
 
+# ---- what looks like a secret, and would be kept as it is ---------------------------------------
+
+_SECRET_WORDS = {
+    "otp", "hotp", "totp", "pin", "puk", "pwd", "pass", "passwd", "passcode", "cvc", "cvv", "seed",
+}  # fmt: skip
+_SECRET_PARTS = (
+    "password", "passwd", "passwort", "passphrase", "passcode", "secret", "token", "pincode", "privatekey",
+    "apikey", "accesskey", "sharedkey", "signingkey", "encryptionkey", "securitycode", "recoverycode",
+    "fingerprint", "biometric",
+)  # fmt: skip
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+def looks_secret(name: str) -> bool:
+    """Whether an attribute is named like a secret: `pin`, `apiKey`, `x-login_token`."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    joined = "".join(words)
+    return not _SECRET_WORDS.isdisjoint(words) or any(part in joined for part in _SECRET_PARTS)
+
+
+def _refuse_likely_secrets(cls: type[Any] | None, value: Any, at: "_Path", run: "_Run") -> None:
+    """Refuses undeclared attributes that look like secrets, in documents that hold declared ones."""
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            _refuse_likely_secrets(cls, inner, (at, index), run)
+    elif isinstance(value, dict):
+        declared = {a.key: a for a in family_attributes(general_of(cls) or cls)} if cls else {}
+        for key, inner in value.items():
+            attribute = declared.get(key)
+            if attribute is None and looks_secret(key):
+                run.problem(
+                    (at, key),
+                    "looks like a secret, and would be kept and shown as it is: leave it out, or put it into "
+                    "the password or tokenCredential of a credential",
+                )
+            elif isinstance(inner, (dict, list)):
+                within = attribute.type if attribute and attribute.is_value else None
+                _refuse_likely_secrets(within, inner, (at, key), run)
+
+
 # ---- the shape of a kind: its checks, compiled once ---------------------------------------------
 
 
@@ -169,7 +213,7 @@ class _Run:
         self.positions[relation] = position + 1
         self.result.references.append(Found(relation, position, kinds, id))
 
-    def secret(self, place: str, at: "tuple[_Path, str]", holder: dict[str, Any]) -> None:
+    def secret(self, place: str, at: "tuple[_Path, str]", holder: dict[str, Any], check: "_Handler") -> None:
         """Takes a secret, where there is one, out of the object that holds it."""
         key, id = at[1], holder.get("id")
         where = f"{place}/{id}/{key}"
@@ -177,15 +221,22 @@ class _Run:
             self.result.secret_places.append(where)
         if key not in holder:
             return
-        text = holder.pop(key)
-        if text is not None and not isinstance(text, str):
-            self.problem(at, f"must be a string, not {_name(text)}")
-        elif isinstance(id, str):
-            self.result.secrets.append(Secret(where, text))
+        value, before = holder.pop(key), len(self.result.problems)
+        if value is not None:
+            value = check(value, at, self)
+        if isinstance(id, str) and len(self.result.problems) == before:
+            self.result.secrets.append(Secret(where, _secret_text(value)))
 
 
 _Path = tuple["_Path", str | int] | None  # linked, so that a path costs nothing until it is needed
 _Handler = Callable[[Any, _Path, _Run], Any]  # gives the value to keep
+
+
+def _secret_text(value: Any) -> str | None:
+    """What a digest is made of: a text itself, else its JSON; nothing is as good as null."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else None
 
 
 @dataclass(frozen=True)
@@ -236,7 +287,7 @@ def _object(
     """By key, the Python type that needs no more checks: most values are of it."""
     mandatory: list[str] = []
     # Whatever case an object says it is, a secret of any case of its family stays none of its text.
-    hidden = [a.key for a in family_attributes(general_of(cls) or cls) if a.write_only]
+    hidden: dict[str, _Handler] = {}
     top = not path
 
     def check(value: Any, at: _Path, run: _Run) -> Any:
@@ -260,11 +311,14 @@ def _object(
             follow(value, run)
         if hidden:
             short_id(value.get("id"), (at, "id"), run)
-        for key in hidden:
-            run.secret(path, (at, key), value)
+        for key, good_secret in hidden.items():
+            run.secret(path, (at, key), value, good_secret)
         return value
 
     nested = {**within, cls: check}
+    for attribute in family_attributes(general_of(cls) or cls):
+        if attribute.write_only:  # nobody is to find it by what it refers to either
+            hidden[attribute.key] = _attribute(attribute, api, path, nested, {})
     for attribute in attributes(cls):
         if not attribute.write_only:
             handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)

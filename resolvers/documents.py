@@ -8,7 +8,18 @@ from typing import Any
 
 import msgspec
 
-from models.codec import ID_PATTERN, Checked, Found, Problem, Secret, canonical, check, now, relations
+from models.codec import (
+    ID_PATTERN,
+    Checked,
+    Found,
+    Problem,
+    Secret,
+    canonical,
+    check,
+    holds_secrets,
+    now,
+    relations,
+)
 from models.declare import Kind, Reached
 from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
 from resolvers.errors import DocumentTooLarge, IllegalMove, Invalid
@@ -87,6 +98,15 @@ def extended(draft: Draft, change: dict[str, Any]) -> Draft:
         raise Invalid(draft.kind.name, checked.problems)
     checked.secrets = draft.secrets
     return _draft(draft.kind, draft.id, body, checked, by_server=True)
+
+
+def without_secrets(kind: Kind, document: Any) -> Any:
+    """A document that came in, without its write-only values."""
+    if not holds_secrets(kind) or not isinstance(document, dict):
+        return document
+    body = copied(document)
+    check(kind.narrowed(body), body)
+    return body
 
 
 def _draft(

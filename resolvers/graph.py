@@ -454,7 +454,7 @@ def _asked(kind: Kind, document: dict[str, Any], given: Mapping[str, Any]) -> As
     if given["idempotencyKey"] is None:
         raise BadRequest("idempotencyKey is null: leave it out to create without a key.")
     key = accepted_key(given["idempotencyKey"], "idempotencyKey")
-    return Asked(key, digest(f"create{kind.name}", document))
+    return Asked(key, digest(f"create{kind.name}", kind, document))
 
 
 def _expected(given: Mapping[str, Any]) -> frozenset[int] | None:

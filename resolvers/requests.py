@@ -14,6 +14,7 @@ import msgspec
 from starlette.requests import Request
 
 from models.declare import Kind
+from resolvers.documents import without_secrets
 from resolvers.entrances import reads, whole
 from resolvers.errors import BadRequest, HttpError, TooMuch
 from resolvers.filters import All, Condition, bounded, cursor, read_cursor
@@ -361,9 +362,9 @@ def problem(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def digest(path: str, body: Any) -> str:
-    """What tells whether two requests under one Idempotency-Key are the same."""
-    text = json.dumps([path, body], sort_keys=True, ensure_ascii=False)
+def digest(path: str, kind: Kind, body: Any) -> str:
+    """What tells whether two requests under one Idempotency-Key are the same, their secrets left out."""
+    text = json.dumps([path, without_secrets(kind, body)], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -199,7 +199,7 @@ class Rest:
         kind, store = _kind_of(node, document), self._store(request)
         parse_expansion(_kinds(node), query.expand, query.depth)  # before anything is written
         key = idempotency_key(request)
-        asked = Asked(key, digest(url, document)) if key else None
+        asked = Asked(key, digest(url, kind, document)) if key else None
         monitored = monitored_at(url.removeprefix(self._base_url))
         if monitored and "respond-async" in preferences(request):
             row, again = await store.accept(kind, document, url, asked)

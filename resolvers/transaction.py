@@ -1,7 +1,9 @@
 """All SQL that writes: what one transaction may do to entities, each under its row lock."""
 
 import enum
+import hmac
 import uuid
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.codec import Problem, holds_secrets, now
 from models.declare import KINDS, Kind
-from models.tables import characteristic, event, idempotency, key_of, reference, secret, table
+from models.tables import characteristic, event, idempotency, key_of, reference, secret, server_key, table
 from resolvers import statements
 from resolvers.documents import (
     Draft,
@@ -33,6 +35,7 @@ from resolvers.secrets import digest
 from resolvers.statements import Statement
 
 REFERRERS_NAMED = 20
+_server_keys: "weakref.WeakKeyDictionary[sa.Engine, dict[str, str]]" = weakref.WeakKeyDictionary()
 
 
 class Put(enum.Enum):
@@ -135,6 +138,8 @@ class Transaction:
         for another request.
         """
         i = idempotency.c
+        made_with = bytes.fromhex(await self._server_key("idempotency"))
+        digest = hmac.digest(made_with, digest.encode(), "sha256").hex()
         values = {"actor": self.actor, "key": key, "digest": digest, "time": now()}
         first = await self.connection.execute(
             insert(idempotency).values(values).on_conflict_do_nothing().returning(i.key)
@@ -149,6 +154,14 @@ class Transaction:
             raise KeyReused(f'The Idempotency-Key "{key[:60]}" was used for another request: take a new one.')
         kind = KINDS[found[1]]
         return Row(kind, key_of(kind, found[2]), *found[2:])
+
+    async def _server_key(self, name: str) -> str:
+        """A key that all servers on this database share."""
+        known = _server_keys.setdefault(self.connection.engine.sync_engine, {})
+        if name not in known:
+            found = sa.select(server_key.c.value).where(server_key.c.name == name)
+            known[name] = (await self.connection.execute(found)).scalar_one()
+        return known[name]
 
     async def end_once(self, key: str, made: Row) -> None:
         """Keeps what a request with an Idempotency-Key created."""

@@ -1,5 +1,7 @@
 """Special cases: physical and logical resources, kinds of credentials and media, and secrets among them."""
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from argon2 import PasswordHasher
 
 from models.codec import holds_secrets
 from models.declare import KINDS
-from models.tables import event, secret, table
+from models.tables import event, idempotency, secret, table
 from resolvers import bulk, load
 from resolvers.documents import prepare
 from tests.conftest import Client
@@ -294,3 +296,88 @@ def test_a_load_keeps_digests_as_well(client: Client, database_url: str, tmp_pat
 
 def test_only_identities_hold_secrets() -> None:
     assert [kind.name for kind in KINDS.values() if holds_secrets(kind)] == ["DigitalIdentity"]
+
+
+@pytest.mark.parametrize(
+    "recordings", [[{"content": CANARY, "name": CANARY}], [{"url": CANARY}, {"id": CANARY}]]
+)
+def test_recordings_of_the_body_are_secrets(client: Client, recordings: list[Any]) -> None:
+    credential = {**CREDENTIALS[2], "attachment": recordings}
+    seen = [client.post(IDENTITIES, {"id": "1", "credential": [credential]})]
+    assert seen[0].status_code == 201, seen[0].text
+    seen += [client.get(f"{IDENTITIES}/1"), client.get(IDENTITIES), client.patch(f"{IDENTITIES}/1", {})]
+    assert all(CANARY not in answer.text for answer in seen)
+    assert CANARY not in everything_stored(client)
+    kept = digests(client)
+    assert list(kept) == ["credential/3/attachment"]
+    for path in ("credential.attachment.name", "credential.attachment.url"):
+        assert client.get(f"{IDENTITIES}?{path}={CANARY}").status_code == 400
+    query = "{ digitalIdentities { nodes { credential { ... on BiometricCredential { attachment { name } } } } } }"
+    assert "errors" in client.graphql(query)
+    wrong = {**credential, "attachment": [{"size": "large"}]}
+    assert client.patch(f"{IDENTITIES}/1", {"credential": [wrong]}).status_code == 400
+    assert client.patch(f"{IDENTITIES}/1", {"credential": [CREDENTIALS[2]]}).status_code == 200
+    assert digests(client) == kept, "what is left out is kept"
+    gone = {**credential, "attachment": []}
+    assert client.patch(f"{IDENTITIES}/1", {"credential": [gone]}).status_code == 200
+    assert digests(client) == {}
+
+
+LIKE_SECRETS = ["pin", "PIN", "x-pin", "simPin", "secret", "clientSecret", "token", "api_key", "apiKey", "otpSeed",
+                "passWord", "x-Password", "privateKey", "PUK2", "access-token", "userPwd"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIKE_SECRETS)
+def test_what_looks_like_a_secret_is_not_kept_as_an_extension(client: Client, name: str) -> None:
+    for place, document in (
+        (f"$.credential[0].{name}", {"credential": [{**CREDENTIALS[0], name: CANARY}]}),
+        (f"$.credential[0].{name}", {"credential": [{**CREDENTIALS[4], name: {"value": CANARY}}]}),
+        (
+            f"$.credential[0].x-more[0].{name}",
+            {"credential": [{**CREDENTIALS[3], "x-more": [{name: CANARY}]}]},
+        ),
+        (f"$.{name}", {"credential": CREDENTIALS, name: CANARY}),
+    ):
+        answer = client.post(IDENTITIES, document)
+        assert answer.status_code == 400, document
+        assert [p["path"] for p in answer.json()["problems"]] == [place]
+        assert CANARY not in answer.text
+    client.post(IDENTITIES, {"id": "1", "credential": CREDENTIALS})
+    patch = client.patch(f"{IDENTITIES}/1", {"credential": [{**CREDENTIALS[0], name: CANARY}]})
+    assert patch.status_code == 400
+    assert CANARY not in everything_stored(client)
+
+
+def test_other_names_are_kept(client: Client) -> None:
+    credential = {
+        **CREDENTIALS[4],
+        "opinion": 1,
+        "spinner": 1,
+        "compass": "north",
+        "shipping": {"pinnacle": 2},
+    }
+    assert client.post(IDENTITIES, {"credential": [credential]}).json()["credential"] == [credential]
+
+
+def test_nothing_kept_of_an_idempotent_request_tells_its_password(client: Client) -> None:
+    document = {"id": "1", "credential": [{**CREDENTIALS[0], "password": "one"}]}
+    headers = {"Idempotency-Key": "k"}
+    first = client.post(IDENTITIES, document, headers=headers)
+    again = client.post(IDENTITIES, document, headers=headers)
+    assert again.headers["idempotency-replayed"] == "true" and again.content == first.content
+
+    async def read() -> Any:
+        async with client.app.state.engine.connect() as connection:
+            return str((await connection.execute(sa.select(idempotency))).all())
+
+    kept = client.run(read())
+    path = "http://localhost:8000" + IDENTITIES
+    for password in (None, "one", "two"):
+        body = {"id": "1", "credential": [CREDENTIALS[0] | ({"password": password} if password else {})]}
+        text = json.dumps([path, body], sort_keys=True, ensure_ascii=False)
+        assert hashlib.sha256(text.encode()).hexdigest() not in kept, "there is a key in it"
+    # Secrets are left out: they tell no two requests apart.
+    document["credential"][0]["password"] = "two"
+    assert client.post(IDENTITIES, document, headers=headers).headers["idempotency-replayed"] == "true"
+    document["nickname"] = "other"
+    assert client.post(IDENTITIES, document, headers=headers).status_code == 422

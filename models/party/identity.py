@@ -123,7 +123,7 @@ class BiometricCredential(Credential):
     """The part of the body, e.g. "finger", "iris" or "face"."""
     biometric_sub_type: str | None = None
     """Which one it is where there are several, e.g. "thumb"."""
-    attachment: tuple[AttachmentRefOrValue, ...] = ()
+    attachment: WriteOnly[tuple[AttachmentRefOrValue, ...]] = ()
     """The recordings of it."""
 
 
