@@ -8,11 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import sqlalchemy as sa
-
 from models.codec import now
 from models.declare import KINDS, Kind
-from models.tables import event, table
 from resolvers.documents import Draft, prepare
 from resolvers.errors import BadRequest, Invalid
 from resolvers.filters import EVERYTHING, Condition
@@ -104,7 +101,8 @@ class Exchange:
 
     async def _export(self, transaction: Transaction, job: Row, file: Path) -> None:
         conditions = _conditions(job.body, _kinds(job.body))
-        replaced = await _may_replace(transaction, job)
+        # What an earlier export of the same caller made.
+        replaced = await transaction.has_own(job.kind, url=job.get("url"), status="Succeeded")
         if not replaced and await asyncio.to_thread(file.exists):
             raise _taken(file)
         array = job.get("contentType") == ARRAY
@@ -157,18 +155,6 @@ def _taken(file: Path) -> BadRequest:
     return BadRequest(
         f"There is a file {file.name} already, which no export of yours made; take another name for yours."
     )
-
-
-async def _may_replace(transaction: Transaction, job: Row) -> bool:
-    """Whether the file that a job names was made by an earlier export of the same caller."""
-    t, past = table(job.kind), event.alias("past")
-    made = (
-        sa.select(t.c.key)
-        .join(past, sa.and_(past.c.entity_key == t.c.key, past.c.entity_kind == job.kind.root.name))
-        .where(t.c.url == job.get("url"), t.c.status == "Succeeded", past.c.actor == transaction.actor)
-        .limit(1)
-    )
-    return (await transaction.connection.execute(made)).first() is not None
 
 
 def _conditions(job: Mapping[str, Any], kinds: Sequence[Kind]) -> list[tuple[Kind, Condition]]:

@@ -92,6 +92,17 @@ class Transaction:
         )
         return [row(found) for found in (await self.connection.execute(statement)).all()]
 
+    async def has_own(self, kind: Kind, **values: str) -> bool:
+        """Whether there is an entity with these values in its columns that the same caller wrote."""
+        t, past = table(kind), event.c
+        found = (
+            sa.select(t.c.key)
+            .join(event, sa.and_(past.entity_key == t.c.key, past.entity_kind == kind.root.name))
+            .where(past.actor == self.actor, *(t.c[name] == value for name, value in values.items()))
+            .limit(1)
+        )
+        return (await self.connection.execute(found)).first() is not None
+
     async def each(self, kind: Kind, condition: Condition) -> AsyncIterator[Row]:
         """The entities that meet a condition, one by one and not locked, however many. One statement."""
         statement = sa.select(*row_columns(kind)).where(expression(condition, kind), of_kind(kind))
