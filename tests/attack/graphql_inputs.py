@@ -384,10 +384,9 @@ def variables_given(m: Maker) -> Attack:
         case "wrong":
             where = m.compared(kind, "in", [m.rng.choice([1, None, {}, [], True, 1.5]) for _ in range(count)])
         case "deep":
-            where = m.compared(kind, "eq", "x")
-            joint = m.rng.choice(["and", "or", "not"])
-            for _ in range(depth):
-                where = {joint: where if joint == "not" else [where]}
+            opened, closed = m.rng.choice([('{"and": [', "]}"), ('{"or": [', "]}"), ('{"not": ', "}")])
+            inside = nested(opened, json.dumps(m.compared(kind, "eq", "x")), closed, depth)
+            return Attack(f"{depth} deep", (m.graphql(text, f'{{"w": {inside}}}'),))
         case "wide":
             where = {m.rng.choice(["and", "or"]): [m.compared(kind, "eq", m.text(5)) for _ in range(count)]}
         case "mixed":

@@ -143,13 +143,15 @@ class Maker:
     # ---- GraphQL ----------------------------------------------------------------------------------
 
     def graphql(self, text: str, variables: Any = None, name: str | None = None) -> Request:
-        """An operation, in a text that was never seen."""
+        """An operation, in a text that was never seen. Variables may be JSON already, which nests deeper."""
         asked: dict[str, Any] = {"query": f"# {self.salt}-{next(self._numbers)}\n{text}"}
-        if variables is not None:
-            asked["variables"] = variables
         if name is not None:
             asked["operationName"] = name
-        return Request("POST", "/graphql", json.dumps(asked).encode(), (JSON,))
+        body = json.dumps(asked)
+        if variables is not None:
+            given = variables if isinstance(variables, str) else json.dumps(variables)
+            body = f'{body[:-1]}, "variables": {given}}}'
+        return Request("POST", "/graphql", body.encode(), (JSON,))
 
     def root(self, kind: Kind, first: int | None = None) -> tuple[str, str]:
         """The way into the graph at a kind: what opens it, and what closes it."""

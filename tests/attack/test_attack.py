@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from models.declare import KINDS
 from tests.attack import connections, kills
-from tests.attack.inputs import ATTACKS
+from tests.attack.inputs import ATTACKS, made
 from tests.attack.measure import GENEROUS, Server, attacked, growth, run
 
 NOT_YET = {"introspection", "lists_of_large", "open_values", "service_sdl", "unknown_names"}
@@ -18,6 +19,12 @@ SCENARIOS_NOT_YET = {"disconnects", "heads", "worker"}
 def server() -> Iterator[Server]:
     with attacked() as made:
         yield made
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_each_seed_makes_an_attack(kind: str) -> None:
+    for number in range(5):
+        assert made(kind, 1, number, dict.fromkeys(KINDS, ["one"]), "salt").requests
 
 
 def test_no_request_hurts(server: Server) -> None:
