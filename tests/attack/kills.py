@@ -244,7 +244,7 @@ class Result:
 
     kills: int
     recovered: list[float]
-    """Seconds from each kill to the next success."""
+    """Seconds to the next success: from each kill of the server, and from when PostgreSQL answered again."""
     entities: int
     answers: dict[str, int]
     faults: list[str]
@@ -296,9 +296,8 @@ def kill_postgres(kills: int, seed: int = 1) -> Result:
                         _kill_postgres(
                             directory / "database", ("backend", "postmaster", "immediate")[number % 3], rng
                         )
-                        killed = time.monotonic()
-                        postgres.start()
-                        recovered.append(_await_success(load, killed))
+                        postgres.start()  # returns when it answers
+                        recovered.append(_await_success(load, time.monotonic()))
                 faults = load.faults + check(dsn, load)
                 if load.answers["REST none"] or load.answers["graph none"]:
                     faults.append(
