@@ -102,7 +102,8 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        flags = ("--demo", "--log-format", "json", *self._flags)
+        exchange = str(self.directory / "exchange")
+        flags = ("--demo", "--log-format", "json", "--exchange-dir", exchange, *self._flags)
         self.serving: Serving = self._stack.enter_context(
             serving(*flags, data_dir=self.directory / "data", seconds=120)
         )

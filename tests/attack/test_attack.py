@@ -12,8 +12,6 @@ from tests.attack.measure import GENEROUS, Server, attacked, growth, run
 NOT_YET = {"introspection", "lists_of_large", "service_sdl", "unknown_names"}
 """Kinds that still find faults."""
 
-SCENARIOS_NOT_YET = {"disconnects", "heads", "worker"}
-
 
 @pytest.fixture
 def server() -> Iterator[Server]:
@@ -39,9 +37,29 @@ def test_the_process_does_not_grow(server: Server) -> None:
     assert not grown
 
 
-def test_no_connection_hurts(server: Server) -> None:
-    names = {"heads", "many", "pipelines", "disconnects", "locks", "worker"} - SCENARIOS_NOT_YET
-    found = list(connections.run(server, 5, sorted(names)))
+def test_no_connection_hurts() -> None:
+    flags = ("--header-timeout=2", "--body-timeout=2", "--keep-alive-timeout=2")
+    names = (
+        "slow_headers",
+        "slow_bodies",
+        "slow_readers",
+        "silent",
+        "many",
+        "heads",
+        "pipelines",
+        "disconnects",
+        "locks",
+        "worker",
+    )
+    with attacked(*flags) as server:
+        found = list(connections.run(server, 20, names))
+    assert not [one for one in found if one.faults], "\n".join(map(str, found))
+
+
+@pytest.mark.slow
+def test_readers_do_not_wait_for_writers() -> None:
+    with attacked() as server:
+        found = list(connections.run(server, 3, ["writers"]))
     assert not [one for one in found if one.faults], "\n".join(map(str, found))
 
 
