@@ -4,10 +4,11 @@ It stands on names of uvicorn's HttpToolsProtocol that are not promised to stay;
 """
 
 import asyncio
-import functools
 import json
+import logging
 from http import HTTPStatus
-from typing import Any
+from operator import itemgetter
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -25,6 +26,7 @@ UNSENT_AT_MOST = 256 * 1024 * 1024
 """How many bytes of answers may wait in all for clients that do not read; the slowest are cut off beyond."""
 PIECE = 16 * 1024
 """How much is read at a time before the limits are looked at."""
+_NAME = itemgetter(0)
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_LINGER = 1.0
 """How long a refused client is still listened to: closed at once, it might not get to read why."""
@@ -84,6 +86,17 @@ class Front:
         return True
 
 
+class _WithoutCancellations:
+    """A logger for a request whose client is gone: that its work was cancelled is no error."""
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+
+    def error(self, *given: Any, exc_info: BaseException | None = None) -> None:
+        if not isinstance(exc_info, asyncio.CancelledError):
+            self._logger.error(*given, exc_info=exc_info)
+
+
 class Protocol(HttpToolsProtocol):
     """One connection. Who sends or reads too slowly, or too much, is answered so, and the connection ends.
 
@@ -103,7 +116,7 @@ class Protocol(HttpToolsProtocol):
         self._plain_bytes = 0
         """How many bytes came that are no part of a body, since the request began or its body went on."""
         self._refusal: Refused | None = None
-        self._running: tuple[RequestResponseCycle, asyncio.Task[Any] | None] | None = None
+        self._running: tuple[RequestResponseCycle, asyncio.Task[None]] | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -131,19 +144,16 @@ class Protocol(HttpToolsProtocol):
         if not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
-            if task is not None:
-                task.cancel()
+            cycle.logger = cast(logging.Logger, _WithoutCancellations(cycle.logger))
+            task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        if len(data) <= PIECE:
-            self._receive(data)
+        if len(data) > PIECE:
+            for start in range(0, len(data), PIECE):
+                if self.transport.is_closing():
+                    return
+                self.data_received(data[start : start + PIECE])
             return
-        for start in range(0, len(data), PIECE):
-            if self.transport.is_closing():
-                return
-            self._receive(data[start : start + PIECE])
-
-    def _receive(self, data: bytes) -> None:
         if self._refused:
             return
         super().data_received(data)
@@ -164,25 +174,25 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         parser: Any = self.parser
-        size = hosts = 0
-        for name, value in self.headers:
-            size += len(name) + len(value)
-            if name == b"host":
-                hosts += 1
+        hosts = [*map(_NAME, self.headers)].count(b"host")
         if hosts != 1 and (hosts > 1 or parser.get_http_version() != "1.0"):
             self._refusal = Refused(400, "A request has one Host header.")
         elif len(self.url) > TARGET_AT_MOST:
             self._refusal = _too_long()
-        elif size > HEADER_BYTES_AT_MOST or len(self.headers) > HEADERS_AT_MOST:
+        elif len(self.headers) > HEADERS_AT_MOST or (self._plain_bytes and self._header_bytes_are_too_many()):
             self._refusal = _too_many_headers()
         elif len(self.pipeline) >= PIPELINED_AT_MOST:
             self._refusal = Refused(400, f"More than {PIPELINED_AT_MOST} requests were sent ahead.")
         if self._refusal is not None:
             raise self._refusal  # for the parser, which ends with an error of its own
         super().on_headers_complete()
-        self._in_body, self._plain_bytes, self.since = True, 0, self.loop.time()
+        self._in_body, self._plain_bytes = True, 0
         if not parser.should_upgrade():
             self.headers = []  # what still comes are trailers: none of them is a header
+
+    def _header_bytes_are_too_many(self) -> bool:
+        """To be asked only of a head that came in several pieces: one alone is not as long as that."""
+        return sum(len(name) + len(value) for name, value in self.headers) > HEADER_BYTES_AT_MOST
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
@@ -190,25 +200,13 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._begun, self._in_body, self.since = False, False, self.loop.time()
-
-    def on_response_complete(self) -> None:
-        self.since = self.loop.time()
-        super().on_response_complete()
+        self._begun = self._in_body = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running = cycle, None
-        super()._start_asgi_task(cycle, functools.partial(self._work, cycle, app))
-
-    async def _work(self, cycle: RequestResponseCycle, app: Any, scope: Any, receive: Any, send: Any) -> None:
-        if cycle.disconnected:
-            return
-        self._running = cycle, asyncio.current_task()
-        try:
-            await app(scope, receive, send)
-        except asyncio.CancelledError:
-            if not cycle.disconnected:
-                raise
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+        self._running = cycle, task
 
     # ---- the end of patience -------------------------------------------------------------------------
 
@@ -222,7 +220,9 @@ class Protocol(HttpToolsProtocol):
             return
         self.unsent_since = None
         waited = now - self.since
-        if self._in_body:
+        if not self._in_body and self.cycle is not None and not self.cycle.response_complete:
+            self.since = now  # it is we who keep the client waiting
+        elif self._in_body:
             if waited > self._front.body_timeout:
                 seconds = f"{self._front.body_timeout:g} seconds"
                 self._refuse(Refused(408, f"The body did not come within {seconds}."))
