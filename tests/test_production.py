@@ -164,3 +164,21 @@ def test_no_traces_and_no_stacks(production: Client) -> None:
         text = answer.text.lower()
         assert not any(word in text for word in ("tracing", "stacktrace", "traceback", "exception", ".py"))
         assert answer.json().get("extensions") is None
+
+
+CIRCLE = "{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } } }"
+OVERLOADS = {
+    "aliases": "query cop { " + " ".join(f"alias{n}: __typename" for n in range(101)) + " }",
+    "directives": "query cop { __typename " + "@aa" * 10 + " }",
+    "one directive of ours": "query cop { __typename " + "@include(if: true) " * 10 + "}",
+    "duplicated fields": "query cop { " + "__typename " * 500 + "}",
+    "duplicated objects": "query cop { " + "customers { totalCount } " * 500 + "}",
+    "circular introspection": f"query cop {CIRCLE}",
+}
+
+
+@pytest.mark.parametrize("name", OVERLOADS)
+def test_no_overloads(production: Client, name: str) -> None:
+    answer = production.post("/graphql", {"query": OVERLOADS[name], "operationName": "cop"})
+    assert answer.status_code in (400, 403) and "data" not in answer.json()
+    assert len(answer.json()["errors"]) == 1 and production.statements == []
