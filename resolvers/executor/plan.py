@@ -105,6 +105,7 @@ class Run:
         for link in links:
             waiting = self.pending[link.number]
             if waiting:
+                await self.pace.rest()
                 self.pending[link.number] = []
                 here = self.fetched
                 read = here.get(link.number)
@@ -167,7 +168,7 @@ class Columns:
         return self.offset + len(self.all)
 
 
-RECORDS_AT_A_TIME = 500
+RECORDS_AT_A_TIME = 250
 
 
 @dataclass
@@ -506,6 +507,7 @@ class Connection:
             kept += reversed(some) if page.backwards else some
             spans.append((start, len(kept), len(records) > limit))
         made = [await one.objects(run, kept) for one in self.selections]
+        await run.pace.rest()
         if self.edges:
             run.hang(len(kept) * self.edges, self.bytes_of_edge)
         if self.plain:
