@@ -179,7 +179,7 @@ class Worker:
         self._aside = {key: until for key, until in self._aside.items() if until > present}
         parts = [_look(number, duty, list(self._aside)) for number, duty in enumerate(duties)]
         async with self._pool.begin(writes=False) as connection:
-            found = (await connection.execute(sa.union_all(*parts))).all()
+            found: Sequence[Any] = (await connection.execute(sa.union_all(*parts))).all()
         keys: dict[int, list[uuid.UUID]] = {}
         for number, key in found:
             keys.setdefault(number, []).append(key)
@@ -252,7 +252,7 @@ class Worker:
         )
 
 
-def _look(number: int, duty: Duty, aside: Sequence[uuid.UUID]) -> sa.Select[Any]:
+def _look(number: int, duty: Duty, aside: Sequence[uuid.UUID]) -> sa.Select[int, uuid.UUID]:
     """The first tasks of a kind that are due and that nobody has locked, with the number given."""
     t, p = table(duty.kind), postponed.c
     waits = sa.exists().where(p.key == t.c.key, p.kind == duty.kind.name, p.until > now())

@@ -5,8 +5,10 @@ import logging
 import logging.config
 import sys
 
+import pytest
+
 from tmfgraph import logs
-from tmfgraph.settings import Settings
+from tmfgraph.settings import LogFormat, Settings
 
 
 def line_of(settings: Settings, record: logging.LogRecord) -> str:
@@ -54,3 +56,14 @@ def test_json_of_an_error_has_the_traceback():
         made = record("tmfgraph", "failed")
         made.exc_info = sys.exc_info()
     assert "LookupError: no such order" in json.loads(line_of(Settings(log_format="json"), made))["exception"]
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_no_line_is_longer_than_its_bound(format_: LogFormat) -> None:
+    try:
+        raise ValueError("y" * 1_000_000)
+    except ValueError:
+        made = logging.LogRecord("n", logging.ERROR, "f", 1, "%s", ("x" * 1_000_000,), sys.exc_info())
+    line = line_of(Settings(log_format=format_), made)
+    assert len(line) < logs.MESSAGE_AT_MOST + logs.TRACE_AT_MOST + 1_000
+    assert "characters left out" in line and "ValueError" in line

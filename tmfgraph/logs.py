@@ -11,7 +11,30 @@ from tmfgraph.settings import Settings
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message"}
 
 
-class JsonLines(logging.Formatter):
+MESSAGE_AT_MOST = 4_000
+TRACE_AT_MOST = 16_000
+
+
+def _bounded(text: str, at_most: int) -> str:
+    """A text, without its middle where it is long: errors may carry what a caller sent."""
+    if len(text) <= at_most:
+        return text
+    half = at_most // 2
+    return f"{text[:half]} ... {len(text) - 2 * half:,} characters left out ... {text[-half:]}"
+
+
+class TextLines(logging.Formatter):
+    """A record as text, within bounds."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = _bounded(record.message, MESSAGE_AT_MOST)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return _bounded(super().formatException(ei), TRACE_AT_MOST)
+
+
+class JsonLines(TextLines):
     """A record as one JSON object; what a caller passed as `extra` becomes keys of it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -19,7 +42,7 @@ class JsonLines(logging.Formatter):
             "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _bounded(record.getMessage(), MESSAGE_AT_MOST),
         }
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.name == "uvicorn.access" and isinstance(record.args, tuple) and len(record.args) == 5:
@@ -40,7 +63,10 @@ def config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "text": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
+            "text": {
+                "()": "tmfgraph.logs.TextLines",
+                "fmt": "%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+            },
             "json": {"()": "tmfgraph.logs.JsonLines"},
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": settings.log_format}},
