@@ -340,3 +340,15 @@ def test_errors_are_told_within_bounds(shared: Client) -> None:
     assert (
         len(answer.content) < 100_000 and answer.json()["errors"][-1]["extensions"]["code"] == "MORE_ERRORS"
     )
+
+
+def test_what_a_mutation_gives_is_bounded(database_url: str) -> None:
+    bounded = Client(database_url, answer_bytes_at_most=100_000)
+    try:
+        names = " ".join(f"n{number}: name" for number in range(60))
+        query = f"mutation M($i: CategoryCreate!) {{ createCategory(input: $i) {{ {names} }} }}"
+        [error] = bounded.graphql(query, i={"id": "long", "name": "x" * 5000})["errors"]
+        assert error["extensions"]["limit"] == "bytes of answer" and "is done" in error["message"]
+        assert len(bounded.data('{ category(id: "long") { name } }')["category"]["name"]) == 5000
+    finally:
+        bounded.close()

@@ -15,6 +15,7 @@ from resolvers import metrics
 from resolvers.access.rates import charge
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
 from resolvers.executor import COMPILED, InvalidVariables
+from resolvers.executor.encoding import Writer
 from resolvers.graph import Context
 from resolvers.graphql import errors
 from resolvers.graphql.documents import Document, Documents
@@ -24,6 +25,7 @@ from resolvers.graphql.profile import IntrospectionDisabled, Profile
 from resolvers.graphql.validator import Operation
 from resolvers.requests import media_type
 from resolvers.rest import read_body
+from resolvers.storage.budget import Budget
 from schema.graphql import executor, schema
 
 GRAPHQL_BODY_AT_MOST = 256 * 1024
@@ -80,7 +82,10 @@ class GraphQL:
             return await self._carried_out(asked, document, operation, context, cost, media)
         except InvalidVariables as error:
             return _refused(errors.public(error.errors), media)
-        except (TooMuch, Unavailable) as error:
+        except TooMuch as error:
+            metrics.count_operation(None)
+            return failed(error, media, "What was asked is done, but not told. " if is_mutation else "")
+        except Unavailable as error:
             metrics.count_operation(None)
             return failed(error, media)
 
@@ -98,10 +103,8 @@ class GraphQL:
     ) -> Response:
         variables = self._executor.coerced(operation, asked.variables, self._profile.suggestions)
         if operation.only_introspects:
-            found, outcome = (
-                await self._introspected(document, operation, variables, context),
-                "introspection",
-            )
+            outcome = "introspection"
+            found = await self._introspected(document, operation, variables, context)
         else:
             plans = len(operation.plans)
             found, outcome = await self._executor.answer(operation, variables, context)
@@ -137,7 +140,10 @@ class GraphQL:
             max_coercion_errors=VARIABLE_ERRORS_AT_MOST,
             hide_suggestions=not self._profile.suggestions,
         )
-        return await found if isawaitable(found) else found
+        result: ExecutionResult = await found if isawaitable(found) else found
+        if result.data is not None:
+            result.data = {key: await _within(one, context.store.budget) for key, one in result.data.items()}
+        return result
 
     def _extensions(self, asked: Asked, outcome: str, cost: int, context: Context) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -197,6 +203,11 @@ class GraphQL:
         return Asked(data["query"], variables or {}, name or None, (more or {}).get("cost") is True)
 
 
+async def _within(value: Any, budget: Budget) -> Any:
+    """A part of an answer as JSON; TooMuch as soon as it is longer than answers may be."""
+    return None if value is None else msgspec.Raw(await Writer(budget, deep=True).written(value))
+
+
 def _media(request: Request) -> str:
     return GRAPHQL_RESPONSE if GRAPHQL_RESPONSE in request.headers.get("accept", "") else "application/json"
 
@@ -209,9 +220,10 @@ def _refused(found: Sequence[Mapping[str, Any]], media: str, error: CallerError 
     return Response(_encode({"errors": found}), error.status if error else 400, headers, media)
 
 
-def failed(error: CallerError, media: str = "application/json") -> Response:
-    """The answer to an operation that came to nothing as a whole."""
-    body = {"errors": [errors.of_request(error)], "data": None}
+def failed(error: CallerError, media: str = "application/json", before: str = "") -> Response:
+    """The answer to an operation that came to nothing as a whole; `before` stands before its message."""
+    told = errors.of_request(error)
+    body = {"errors": [told | {"message": before + told["message"]}], "data": None}
     if isinstance(error, Unavailable):
         return Response(_encode(body), 503, {"Retry-After": "1"}, media)
     return Response(_encode(body), 200, None, media)
