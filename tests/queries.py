@@ -79,7 +79,7 @@ BAD_CURSORS = [
     "é",
     "bnVsbA",
 ]
-MISSING_IDS = ["missing", "", "no such id", "\u0000", "Customer:missing", "Nothing:1", "x" * 200]
+MISSING_IDS = ["missing", "", "no such id", "\u0001", "Customer:missing", "Nothing:1", "x" * 200]
 
 
 class Name(str):
