@@ -589,7 +589,7 @@ def sorts(ids: Mapping[str, Sequence[str]], stamp: str) -> dict[str, Any]:
     large = "x" * 20_000
     category = KINDS["Category"].homes[0].url
     return {
-        "queries": lambda n: graphql("query ($id: ID!) { customer(id: $id) { id name engagedParty { target { id } } } }", id=customer),
+        "queries": lambda n: graphql("query ($id: ID!) { customer(id: $id) { id name engagedParty { target { __typename } } } }", id=customer),
         "mutations": lambda n: graphql(
             "mutation ($id: ID!, $i: CategoryUpdate!) { updateCategory(id: $id, input: $i) { id } }", id="grown", i={"description": f"{n}{large}"}
         ),

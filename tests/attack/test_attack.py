@@ -9,7 +9,7 @@ from tests.attack import connections, kills
 from tests.attack.inputs import ATTACKS, made
 from tests.attack.measure import GENEROUS, Server, attacked, growth, run
 
-NOT_YET = {"introspection", "lists_of_large", "service_sdl", "unknown_names"}
+NOT_YET = {"unknown_names"}
 """Kinds that still find faults."""
 
 
