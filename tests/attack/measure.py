@@ -618,8 +618,8 @@ class Growth:
     statuses: frozenset[int]
 
 
-NEVER_SEEN = 1_200
-"""How many texts fill a cache of documents."""
+NEVER_SEEN = 9_000
+"""How many texts fill what is kept of documents, which is bounded in bytes."""
 
 
 def growth(server: Server, *, requests: int, batches: int = 3, only: Sequence[str] = ()) -> list[Growth]:
