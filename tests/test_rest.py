@@ -65,15 +65,19 @@ def test_no_two_kinds_share_a_path() -> None:
         ("GET", ORDER, None, {"host": "evil.example"}, 400),
     ],
 )
-def test_bad_requests_get_tmf_errors(
+def test_bad_requests_get_errors_of_their_facade(
     shared: Client, method: str, path: str, body: bytes | None, headers: dict[str, str], status: int
 ) -> None:
     headers = {"content-type": "application/json", **headers}
     answer = shared.request(method, path, content=body, headers=headers)
     assert answer.status_code == status, answer.text
-    error = answer.json()
-    assert error["status"] == str(status)
-    assert error["code"] and error["reason"] and error["message"] and error["@type"] == "Error"
+    if path.startswith("/graphql"):
+        [error] = answer.json()["errors"]
+        assert error["message"] and error["extensions"]["code"]
+    else:
+        error = answer.json()
+        assert error["status"] == str(status)
+        assert error["code"] and error["reason"] and error["message"] and error["@type"] == "Error"
     if status == 405:
         assert answer.headers["allow"]
     if status == 415 and method == "PATCH":

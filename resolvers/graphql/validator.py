@@ -476,7 +476,7 @@ class _Examination:
             for one in arguments:
                 self._use_all(one.value)
             return
-        value = arguments[0].value
+        [value] = [one.value for one in arguments]
         if isinstance(value, VariableNode):
             self._scope.deciding.add(value.name.value)
         self._attempt(GraphQLNonNull(self._schema.type_map["Boolean"]), value)  # type: ignore[arg-type]
