@@ -621,6 +621,9 @@ class Growth:
 NEVER_SEEN = 9_000
 """How many texts fill what is kept of documents, which is bounded in bytes."""
 
+WRITTEN = 3_000
+"""How many mutations it takes until the heap has its size: what they leave is collected now and then."""
+
 
 def growth(server: Server, *, requests: int, batches: int = 3, only: Sequence[str] = ()) -> list[Growth]:
     """Sends so many of each sort, several times, after a warm-up that fills what is kept of them."""
@@ -633,7 +636,9 @@ def growth(server: Server, *, requests: int, batches: int = 3, only: Sequence[st
         if only and sort not in only:
             continue
         numbers = itertools.count()
-        warm = max(requests, NEVER_SEEN) if sort.endswith("never seen") else requests
+        warm = max(
+            requests, NEVER_SEEN if sort.endswith("never seen") else WRITTEN if "mutations" in sort else 0
+        )
         _many(server, [make(next(numbers)) for _ in range(warm)])
         sizes, statuses = [server.rss], set[int]()
         for _ in range(batches):
