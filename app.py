@@ -194,9 +194,7 @@ def build(settings: Settings) -> Starlette:
             Mount("/static", StaticFiles(directory=pages.static_directory())),
         ],
         middleware=[
-            Middleware(Guarded),
-            Middleware(OnlyOurHosts, hosts=our_hosts(settings)),
-            Middleware(OnlyOurPages, base_url=base_url),
+            Middleware(Guarded, OnlyOurHosts(our_hosts(settings)), OnlyOurPages(base_url)),
         ],
         exception_handlers={CallerError: _error, HTTPException: _error, Exception: _error},
         lifespan=lifespan,

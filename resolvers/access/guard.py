@@ -107,18 +107,17 @@ class OnlyOurHosts:
     """Refuses requests for another host: a page elsewhere that points its own name at this server
     could otherwise read and write with a visitor's browser (DNS rebinding)."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
-        self._app = app
+    def __init__(self, hosts: frozenset[str] | None) -> None:
+        """`hosts` are those to answer for, None for any."""
         self._hosts = hosts
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in WHATEVER_HOST and not self._is_ours(scope):
-            error = BadRequest(
-                "This server does not answer for that host; set TMFGRAPH_BASE_URL to the URL it has."
-            )
-            await error_response(Request(scope), error)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+    def refusal(self, scope: Scope) -> CallerError | None:
+        """Why a request is refused; None where it is not."""
+        if scope["path"] in WHATEVER_HOST or self._is_ours(scope):
+            return None
+        return BadRequest(
+            "This server does not answer for that host; set TMFGRAPH_BASE_URL to the URL it has."
+        )
 
     def _is_ours(self, scope: Scope) -> bool:
         given = {host_of(header) for header in _headers(scope, b"host")}
@@ -164,18 +163,16 @@ class OnlyOurPages:
     set; who sends none of these is no page.
     """
 
-    def __init__(self, app: ASGIApp, base_url: str, allowed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, base_url: str, allowed: frozenset[str] = frozenset()) -> None:
         """`allowed` are the origins of others that may all the same: `https://portal.example.com`."""
-        self._app = app
         self._allowed = {origin.encode() for origin in (_origin(base_url), *allowed)}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._matters(scope) and not self._is_ours(scope):
-            origin = next(iter(_headers(scope, b"origin")), b"another site").decode("latin-1")
-            error = CrossSite(origin if origin.isprintable() else "another site")
-            await error_response(Request(scope), error)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+    def refusal(self, scope: Scope) -> CallerError | None:
+        """Why a request is refused; None where it is not."""
+        if not self._matters(scope) or self._is_ours(scope):
+            return None
+        origin = next(iter(_headers(scope, b"origin")), b"another site").decode("latin-1")
+        return CrossSite(origin if origin.isprintable() else "another site")
 
     def _matters(self, scope: Scope) -> bool:
         if scope["path"] == "/graphql":
@@ -206,7 +203,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-# ---- what browsers do with answers --------------------------------------------------------------------
+# ---- in front of all routes ---------------------------------------------------------------------------
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 NO_STORE = (b"cache-control", b"no-store")
@@ -214,14 +211,15 @@ OF_DATA = ("/tmf-api/", "/graphql")
 
 
 class Guarded:
-    """Says in each answer what browsers and caches may do with it.
+    """In front of all routes: refuses what a rule refuses, and says what may be done with each answer.
 
     No browser is to guess another type than is named. What tells of entities is kept nowhere, where the
     answer does not say otherwise: persons are in most of it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *rules: OnlyOurHosts | OnlyOurPages) -> None:
         self._app = app
+        self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -239,6 +237,11 @@ class Guarded:
                     headers.append(NO_STORE)
             await send(message)
 
+        for rule in self._rules:
+            error = rule.refusal(scope)
+            if error is not None:
+                await error_response(Request(scope), error)(scope, receive, saying)
+                return
         await self._app(scope, receive, saying)
 
 
