@@ -40,6 +40,8 @@ def _operations() -> Iterator[str]:
             document = parse(text)
         except Exception:
             continue
+        if "__schema" in text or "__type(" in text:
+            continue  # some of these are there to be refused
         if any(getattr(one, "operation", None) is OperationType.QUERY for one in document.definitions):
             yield text
 
@@ -82,6 +84,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "directives": lambda n: "{" + " ".join(f"a{i} @skip(if: true)" for i in range(n)) + "}",
     "levels of brackets": lambda n: "{" * n + "}" * n,
     "characters of literal text": lambda n: '{a(b: "' + "x" * (n - 2) + '")}',
+    "characters of a name or number": lambda n: "{a(b: " + "9" * n + ")}",
 }
 AT_MOST = {
     "tokens": LIMITS.tokens,
@@ -89,6 +92,7 @@ AT_MOST = {
     "directives": LIMITS.directives,
     "levels of brackets": LIMITS.nesting,
     "characters of literal text": LIMITS.literals,
+    "characters of a name or number": LIMITS.word,
 }
 
 
@@ -325,7 +329,7 @@ def test_what_the_schema_tells_is_bounded(shared: Client, fields: str, beside: s
 
 
 def test_errors_are_told_within_bounds(shared: Client) -> None:
-    name = "x" * 5000
+    name = "x" * 200
     for query in (
         "{" + " ".join(f"a{n}{name}" for n in range(40)) + "}",
         f"{{ customers(where: {{name: {{eq: {name}}}}}) {{ totalCount }} }}",

@@ -35,7 +35,7 @@ OTHER = {
     "rate_limit_storage": "redis://cache.example.com:6379/1",
     "profile": "production",
     "document_bytes_at_most": "20000",
-    "tokens_at_most": "2000",
+    "tokens_at_most": "4000",
     "depth_at_most": "12",
     "aliases_at_most": "20",
     "fields_at_most": "1000",

@@ -249,7 +249,7 @@ class Settings:
         "how long one document may become, however it is written",
     )
     tokens_at_most: int = setting(
-        3000, whole(100, 100_000), "N", "how many words and signs a GraphQL document may have"
+        2000, whole(100, 100_000), "N", "how many words and signs a GraphQL document may have"
     )
     depth_at_most: int = setting(
         25, whole(3, 100), "N", "how many fields of a GraphQL operation may stand below each other"

@@ -29,9 +29,9 @@ from resolvers.storage.kept import Kept
 
 BYTES_KEPT = 48 * 1024 * 1024
 """How much memory the documents of a process may take, with their plans; by an estimate that was measured."""
-BYTES_A_TOKEN = 500
+BYTES_A_TOKEN = 1000
 """What a document takes for each of its tokens."""
-BYTES_A_FIELD = 2_500
+BYTES_A_FIELD = 6_000
 """What a plan takes for each field, fragments spread out."""
 LONGEST_KEPT = 32 * 1024
 """How many characters a document may have that is kept."""
@@ -124,7 +124,7 @@ class Documents:
 
     async def _read(self, text: str) -> tuple[Document, int]:
         """The document, and how much memory it takes."""
-        size = 1000 + 4 * len(text)
+        size = 3000 + 4 * len(text)
         try:
             tokens = scan(text, self.limits)
             literals.check(text)

@@ -14,7 +14,9 @@ from resolvers.errors import TooMuch
 class Limits:
     """What a document may have at most. A fragment counts at each place that spreads it."""
 
-    tokens: int = 3000
+    tokens: int = 2000
+    word: int = 255
+    """Characters of one name or number."""
     nesting: int = 64
     """How deep brackets of any sort may stand in each other."""
     literals: int = 64 * 1024
@@ -106,7 +108,10 @@ def scan(text: str, limits: Limits) -> int:
                 aliases += 1
                 if aliases > limits.aliases:
                     _refuse_at(match, "aliases", aliases, limits.aliases, SHORTER)
-        elif kind == "text":
+        elif kind == "word":
+            if match.end() - match.start() > limits.word:
+                _refuse_at(match, "characters of a name or number", len(match[0]), limits.word, "shorten it")
+        else:
             literals += match.end() - match.start()
             if literals > limits.literals:
                 hint = "give long texts as variables"
