@@ -88,6 +88,15 @@ class Checked:
     secrets: list[Secret] = field(default_factory=list)
     secret_places: list[str] = field(default_factory=list)
     """Where secrets may be, given or kept from earlier."""
+    stopped: bool = False
+    """Whether there were so many problems that the rest of the document was not looked at."""
+
+
+PROBLEMS_AT_MOST = 1000
+
+
+class _Enough(Exception):
+    """The document has as many problems as are looked for."""
 
 
 def check(kind: Kind, document: dict[str, Any]) -> Checked:
@@ -97,9 +106,12 @@ def check(kind: Kind, document: dict[str, Any]) -> Checked:
     """
     result = Checked()
     run = _Run(result)
-    if holds_secrets(kind):
-        _refuse_likely_secrets(kind.cls, document, None, run)
-    shape(kind).check(document, None, run)
+    try:
+        if holds_secrets(kind):
+            _refuse_likely_secrets(kind.cls, document, None, run)
+        shape(kind).check(document, None, run)
+    except _Enough:
+        result.stopped = True
     return result
 
 
@@ -207,6 +219,8 @@ class _Run:
 
     def problem(self, path: "_Path", message: str, *, lenient: bool = False) -> None:
         self.result.problems.append(Problem(_text(path), message, lenient))
+        if len(self.result.problems) >= PROBLEMS_AT_MOST:
+            raise _Enough
 
     def reference(self, relation: str, kinds: tuple[str, ...], id: str) -> None:
         position = self.positions.get(relation, 0)

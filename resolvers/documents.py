@@ -82,7 +82,7 @@ def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool 
     if flow and state and readable and not imported and body[state] not in flow.starts:
         starts = " or ".join(flow.starts)
         problems.append(Problem(f"$.{state}", f"is {body[state]}, but a {kind.name} starts as {starts}"))
-    refused = [p for p in problems if not (lenient and p.lenient)]
+    refused = [p for p in problems if not (lenient and p.lenient and not checked.stopped)]
     if refused:
         raise Invalid(kind.name, refused)
     if not imported:

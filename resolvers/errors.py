@@ -6,6 +6,7 @@ from typing import Any
 from models.codec import Problem
 
 PATH_SHOWN = 200
+PROBLEMS_TOLD = 100
 
 
 def error_body(status: int, code: str, reason: str, message: str) -> dict[str, Any]:
@@ -76,11 +77,16 @@ class Invalid(CallerError):
     reason = "The document is not valid"
 
     def __init__(self, kind: str, problems: Sequence[Problem], *, tells: bool = False) -> None:
-        """`tells`: whether the document is not the caller's alone, but what is stored with a change to it."""
-        self.problems = tuple(problems)
+        """Of many problems the first are told.
+
+        `tells`: whether the document is not the caller's alone, but what is stored with a change to it.
+        """
+        self.problems = tuple(problems[:PROBLEMS_TOLD])
         self._kind = kind
         self.tells = kind if tells else None
-        super().__init__(f"{kind}: " + "; ".join(str(problem) for problem in self.problems))
+        told = "; ".join(str(problem) for problem in self.problems)
+        more = "; and more" if len(problems) > PROBLEMS_TOLD else ""
+        super().__init__(f"{kind}: {told}{more}")
 
     def details(self) -> dict[str, Any]:
         return {"problems": [{"path": p.path, "message": p.message} for p in self.problems]}

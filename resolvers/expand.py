@@ -23,7 +23,7 @@ from resolvers.errors import BadRequest, TooMuch
 from resolvers.loaders import Loaders, leads_to
 from resolvers.rows import Row
 from resolvers.statements import Page
-from resolvers.storage.budget import LESS
+from resolvers.storage.budget import LESS, Pace
 from schema.types import Way, ways_back
 
 PATHS_AT_MOST = 20
@@ -97,6 +97,7 @@ async def expanded(
         document = _document(row, url_of(row))
         work.entity(document, row, expansion.paths, expansion.depth)
         documents.append(document)
+        await work.pace.rest()
     await work.complete()
     return documents
 
@@ -195,6 +196,7 @@ class _Work:
         self._loaders = loaders
         self._base_url = base_url
         self._links: list[_Link] = []
+        self.pace = Pace()
         self._inlined = 0
         self._bytes = 0
 
@@ -204,6 +206,7 @@ class _Work:
             answers = await asyncio.gather(*(link.ask() for link in links))
             for link, answer in zip(links, answers, strict=True):
                 link.place(answer)
+                await self.pace.rest()
 
     def entity(
         self, value: dict[str, Any], row: Row, paths: Paths, depth: int, taken: Iterable[str] = ()

@@ -41,6 +41,7 @@ from resolvers.filters import (
     regex,
 )
 from resolvers.loaders import Loaders, leads_to
+from resolvers.query import SORT_KEYS_AT_MOST
 from resolvers.requests import accepted_key, digest
 from resolvers.rows import Row, not_found
 from resolvers.statements import Page
@@ -245,6 +246,8 @@ def page_of(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
         for key in arguments.get("orderBy") or ()
         for name, direction in key.items()
     )
+    if len(order) > SORT_KEYS_AT_MOST:
+        raise BadRequest(f"At most {SORT_KEYS_AT_MOST} sort keys are taken, not {len(order)}.")
     length = len(order) + 1
     after, before = arguments.get("after"), arguments.get("before")
     limit = last if last is not None else first if first is not None else NODES_BY_DEFAULT

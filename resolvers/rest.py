@@ -1,5 +1,6 @@
 """The TMF paths: every kind answers at each of its homes, through the same store as the graph."""
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,8 @@ from resolvers.storage.budget import Budget, Pace
 from resolvers.store import COUNTED_AT_MOST, Asked, Store
 
 BODY_AT_MOST = 2 * 1024 * 1024
+READ_AT_ONCE = 128 * 1024
+"""Longer bodies are decoded beside the event loop: 2 MB may hold a million values."""
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
 OPERATIONS = {JSON_PATCH: json_patch, "application/json-patch-query+json": json_patch_query}
@@ -338,8 +341,9 @@ def _check_type(request: Request, allowed: Sequence[str], header: str) -> str:
 
 
 async def _body(request: Request) -> Any:
+    body = await read_body(request, BODY_AT_MOST)
     try:
-        return decode(await read_body(request, BODY_AT_MOST))
+        return decode(body) if len(body) < READ_AT_ONCE else await asyncio.to_thread(decode, body)
     except BadJson as error:
         raise BadRequest(str(error)) from None
 

@@ -480,7 +480,7 @@ def _wanted(requested: Sequence[Document]) -> list[tuple[Document | None, Span]]
     for number, slot in enumerate(requested):
         period = slot.get("validFor") or {}
         start = _moment(period["startDateTime"]) if period.get("startDateTime") else present
-        end = _moment(period["endDateTime"]) if period.get("endDateTime") else start + WEEK
+        end = _moment(period["endDateTime"]) if period.get("endDateTime") else _a_week_after(start)
         if end - start > LONGEST_SEARCH:
             message = f"spans more than {LONGEST_SEARCH.days} days"
             raise Invalid("SearchTimeSlot", [Problem(f"$.requestedTimeSlot[{number}].validFor", message)])
@@ -490,9 +490,15 @@ def _wanted(requested: Sequence[Document]) -> list[tuple[Document | None, Span]]
     return found
 
 
+def _a_week_after(start: dt.datetime) -> dt.datetime:
+    """A week later, as far as there are dates."""
+    last = dt.datetime.max.replace(tzinfo=start.tzinfo)
+    return start + min(WEEK, last - start)
+
+
 def _slots(span: Span) -> Iterable[Span]:
     start, end = span
-    while start + SLOT <= end:
+    while end - start >= SLOT:
         yield start, start + SLOT
         start += SLOT
 

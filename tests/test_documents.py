@@ -215,3 +215,17 @@ def test_random_changes_never_pass_the_bound(small: Client) -> None:
             send(small, path, JSON_PATCH, [{"op": "add", **place}, copy])
         stored = small.get(path)
         assert stored.status_code == 200 and len(stored.content) < AT_MOST + 500
+
+
+@pytest.mark.parametrize("number", [99, 101, 3000, 200_000])
+def test_of_many_problems_the_first_are_told(shared: Client, number: int) -> None:
+    for method, path, body in (
+        ("POST", "/tmf-api/productOrderingManagement/v4/productOrder", {"productOrderItem": [None] * number}),
+        ("PATCH", "/tmf-api/productOrderingManagement/v4/productOrder",
+         [{"op": "add", "path": "/", "value": {"productOrderItem": [None] * (number // 10)}} for _ in range(10)]),
+    ):  # fmt: skip
+        media = "application/json" if method == "POST" else "application/json-patch+json"
+        answer = shared.request(method, path, json=body, headers={"content-type": media})
+        assert answer.status_code == 400, answer.text[:300]
+        assert len(answer.content) < 30_000
+        assert number < 100 or len(answer.json()["problems"]) == 100

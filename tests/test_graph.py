@@ -266,3 +266,10 @@ def test_every_example_of_graphiql_runs(client: Client) -> None:
             body = {"query": example, "operationName": name}
             answer = client.post("/graphql", body).json()
             assert "errors" not in answer, answer
+
+
+def test_a_list_takes_so_many_sort_keys(shared: Client) -> None:
+    query = "query Q($o: [CustomerSort!]) { customers(orderBy: $o) { totalCount nodes { id } } }"
+    assert "errors" not in shared.graphql(query, o=[{"name": "ASC"}] * 8)
+    [error] = shared.graphql(query, o=[{"name": "ASC"}] * 9)["errors"]
+    assert "At most 8 sort keys" in error["message"]

@@ -648,3 +648,18 @@ def test_of_many_workers_at_once_each_task_has_one(exchanging: Client) -> None:
     assert [m["state"] for m in monitors] == ["Completed"] * 10
     assert exchanging.get(PATHS[kind]).headers["x-total-count"] == "10"
     assert {tuple(states(exchanging, "Monitor", m["id"])) for m in monitors} == {("InProgress", "Completed")}
+
+
+@pytest.mark.parametrize(
+    "start", ["9999-12-31T23:59:59Z", "9999-12-31T21:59:59.999Z", "0001-01-01T00:00:00Z"]
+)
+def test_times_at_the_ends_of_the_calendar_are_times(shared: Client, start: str) -> None:
+    for period in (
+        {"startDateTime": start},
+        {"endDateTime": start},
+        {"startDateTime": start, "endDateTime": start},
+    ):
+        answer = shared.post(
+            "/tmf-api/appointment/v4/searchTimeSlot", {"requestedTimeSlot": [{"validFor": period}]}
+        )
+        assert answer.status_code in (201, 400), answer.text
