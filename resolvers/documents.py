@@ -22,7 +22,7 @@ from models.codec import (
 )
 from models.declare import Kind, Reached
 from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
-from resolvers.errors import DocumentTooLarge, IllegalMove, Invalid
+from resolvers.errors import DocumentTooLarge, IllegalMove, Invalid, TooMuch
 from resolvers.rows import Row
 
 
@@ -213,6 +213,17 @@ def merge(target: Any, patch: Any) -> Any:
 SERVERS_ROOM = 5
 """How many times longer than a caller's a document may be that the server makes or changes: the monitor of a
 request holds it as text, and the answer to it besides."""
+
+
+REFERENCES_AT_MOST = 2000
+"""How many references the documents of one request may hold that are new: each becomes a row."""
+
+
+def check_references(*drafts: Draft) -> None:
+    """TooMuch where new documents hold more references than one request may bring in."""
+    number = sum(len(draft.references) for draft in drafts)
+    if number > REFERENCES_AT_MOST:
+        raise TooMuch("references", number, REFERENCES_AT_MOST, "store it in parts, or by `tmfgraph load`")
 
 
 def check_size(draft: Draft, at_most: int | None, before: str = "") -> None:

@@ -216,9 +216,9 @@ def _documents(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _kind(document: Any, kinds: tuple[Kind, ...]) -> Kind | None:
-    if len(kinds) == 1:
-        return kinds[0]
     names = (document.get("@type"), document.get("@baseType")) if isinstance(document, dict) else ()
+    if len(kinds) == 1 and not any(isinstance(name, str) and name in KINDS for name in names):
+        return kinds[0]  # what says to be of another kind does not become one of this
     return next((kind for name in names for kind in kinds if kind.name == name), None)
 
 

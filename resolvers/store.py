@@ -16,6 +16,7 @@ from models.declare import KINDS, Kind, roots
 from resolvers import auth, statements
 from resolvers.documents import (
     Draft,
+    check_references,
     check_size,
     copied,
     encode,
@@ -309,6 +310,7 @@ class Store:
         """Stores a new entity with one statement, which needs no transaction around it."""
         self.access.check(kind, "write")
         check_size(draft, self.budget.bounds.document_bytes)
+        check_references(draft)
         statement, new = insertion(draft, self.actor)
         async with self.connected(writes=True) as connection:
             made = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
@@ -326,6 +328,7 @@ class Store:
         """
         draft = prepare(kind, copied(document))
         check_size(draft, self.budget.bounds.document_bytes)
+        check_references(draft)
         request = {
             "method": "POST",
             "to": url,
@@ -350,18 +353,21 @@ class Store:
                 drafts.append(prepare(kinds[-1], document))
         if problems:
             raise Invalid(name, problems)
+        check_references(*drafts)
         for draft in drafts:
             self._check_needs(draft)
 
         async def work(transaction: Transaction) -> list[Row]:
-            made, problems = list[Row](), list[Problem]()
-            for number, draft in enumerate(drafts):
+            # In one order of the keys, so that two that create the same do not wait for each other.
+            made, problems = dict[int, Row](), list[Problem]()
+            for number in sorted(range(len(drafts)), key=lambda one: drafts[one].key):
+                draft = drafts[number]
                 effect = self._effects.created.get(draft.kind.name)
                 with _collected(problems, number):
-                    made.append(await (effect(transaction, draft) if effect else transaction.insert(draft)))
+                    made[number] = await (effect(transaction, draft) if effect else transaction.insert(draft))
             if problems:
                 raise Invalid(name, problems)
-            return made
+            return [made[number] for number in range(len(drafts))]
 
         return [self._shown(made) for made in await self.writing(kinds, work)]
 

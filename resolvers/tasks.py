@@ -438,6 +438,7 @@ SLOTS_AT_MOST = 50
 WEEK = dt.timedelta(days=7)
 DAY_STARTS, DAY_ENDS = 8, 18
 LONGEST_SEARCH = dt.timedelta(days=90)
+REQUESTED_AT_MOST = 20
 
 Span = tuple[dt.datetime, dt.datetime]
 
@@ -476,6 +477,9 @@ def _wanted(requested: Sequence[Document]) -> list[tuple[Document | None, Span]]
             for day in days
             if day.weekday() < 5
         ]
+    if len(requested) > REQUESTED_AT_MOST:
+        message = f"may hold up to {REQUESTED_AT_MOST} spans, not {len(requested)}"
+        raise Invalid("SearchTimeSlot", [Problem("$.requestedTimeSlot", message)])
     found = []
     for number, slot in enumerate(requested):
         period = slot.get("validFor") or {}

@@ -183,7 +183,7 @@ _TEXTS = {
     "text": "Please call before you come",
     "title": "Ms",
     "tradingName": "Acme Telecom",
-    "url": "https://files.example.com/catalog.json",
+    "url": "file:///catalog.json",
     "value": "+43 1 5550100",
     "version": "1.0",
 }

@@ -354,7 +354,7 @@ def _graph() -> GraphQL:
     most = 10**9
     limits = Limits(
         tokens=most, literals=most, directives=most, directives_at_one=most, aliases=most, depth=200,
-        repetitions=most, fields=most, nesting=500, cost=10**18,
+        repetitions=most, fields=most, nesting=500, cost=10**18, errors=most, word=most,
     )  # fmt: skip
     return GraphQL(replace(DEVELOPMENT, executor=True), limits)
 
@@ -404,7 +404,7 @@ async def _by_core(case: Case, context: Context) -> bytes:
         operation_name=case.operation_name,
         allowed_operation_types={OperationType.QUERY},
     )
-    body: dict[str, Any] = {"errors": public(result.errors)} if result.errors else {}
+    body: dict[str, Any] = {"errors": public(result.errors, 10**9)} if result.errors else {}
     if result.data is not None or not result.errors or any(error.path for error in result.errors):
         body["data"] = result.data
     return msgspec.json.encode(body)

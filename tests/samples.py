@@ -56,6 +56,9 @@ def _fit(document: dict[str, Any], kind: Kind) -> dict[str, Any]:
         document[CANCELS[kind.name].order]["id"] = HELD_ORDER
     if kind.name == "CustomerBillOnDemand":
         document.setdefault("billingAccount", {"id": fresh("account")})
+    if kind.name in ("ImportJob", "ExportJob"):
+        works = {"contentType": "application/json", "path": "/category", "query": "name=x"}
+        document |= {key: value for key, value in works.items() if key in document}
     return document
 
 

@@ -1,5 +1,6 @@
 """What a change makes of a document: how long it may become, and that a change of nothing writes nothing."""
 
+import asyncio
 import json
 import random
 from collections.abc import Iterator
@@ -229,3 +230,30 @@ def test_of_many_problems_the_first_are_told(shared: Client, number: int) -> Non
         assert answer.status_code == 400, answer.text[:300]
         assert len(answer.content) < 30_000
         assert number < 100 or len(answer.json()["problems"]) == 100
+
+
+def test_two_that_create_the_same_in_another_order_do_not_wait_for_each_other(client: Client) -> None:
+    """One creates them all, the others are told so: nobody waits for a lock until it times out."""
+    path, ids = "/tmf-api/party/v4/individual", [f"both-{number}" for number in range(30)]
+
+    async def many() -> list[int]:
+        headers = {"content-type": "application/json-patch+json"}
+        bodies = []
+        for turn in range(8):
+            order = ids if turn % 2 else ids[::-1]
+            values = [{"id": id, "givenName": "A", "familyName": "B"} for id in order]
+            bodies.append([{"op": "add", "path": "/", "value": value} for value in values])
+        answers = await asyncio.gather(
+            *(client._http.patch(path, json=body, headers=headers) for body in bodies)
+        )
+        return sorted(answer.status_code for answer in answers)
+
+    assert client.run(many()) == [201] + [409] * 7
+
+
+def test_a_request_brings_in_so_many_references(shared: Client) -> None:
+    path, body = "/tmf-api/party/v4/individual", {"givenName": "A", "familyName": "B"}
+    parties = [{"id": f"{number}", "name": "x", "@referredType": "Organization"} for number in range(2001)]
+    assert shared.post(path, {**body, "relatedParty": parties[:2000]}).status_code == 201
+    answer = shared.post(path, {**body, "relatedParty": parties})
+    assert answer.status_code == 400 and answer.json()["code"] == "TOO_MUCH"

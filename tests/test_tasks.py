@@ -609,6 +609,22 @@ def test_an_import_with_a_bad_document_imports_nothing(exchanging: Client, tmp_p
     assert exchanging.get(f"{PATHS['Category']}/good").status_code == 404
 
 
+def test_what_was_exported_of_one_kind_is_not_imported_as_another(exchanging: Client) -> None:
+    """Else who may write categories alone could read everybody's prices as such."""
+    post(exchanging, "ProductOffering", {"id": "o", "name": "secret", "lifecycleStatus": "Active"})
+    assert job(exchanging, "ExportJob", url="o.ndjson", path="/productOffering")["status"] == "Succeeded"
+    done = job(exchanging, "ImportJob", url="o.ndjson", path="/category")
+    assert done["status"] == "Failed" and "@type must be one of Category" in done["errorLog"]
+    assert "secret" not in done["errorLog"]
+    assert exchanging.get(f"{PATHS['Category']}/o").status_code == 404
+
+
+def test_a_search_takes_so_many_spans(shared: Client) -> None:
+    spans = [{"validFor": {"startDateTime": "2027-02-10T00:00:00Z"}}] * 21
+    answer = shared.post("/tmf-api/appointment/v4/searchTimeSlot", {"requestedTimeSlot": spans})
+    assert answer.status_code == 400 and answer.json()["problems"][0]["path"] == "$.requestedTimeSlot"
+
+
 def test_a_job_that_a_dead_process_left_running_is_taken_up(exchanging: Client) -> None:
     id = exchanging.hold(KINDS["ExportJob"], {"url": "again.ndjson", "status": "Running"}).id
     assert exchanging.carry_out() == 1

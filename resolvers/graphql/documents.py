@@ -11,7 +11,6 @@ from graphql import (
     GraphQLNamedType,
     GraphQLSchema,
     ObjectValueNode,
-    OverlappingFieldsCanBeMergedRule,
     ValidationContext,
     VariableNode,
     parse,
@@ -105,8 +104,7 @@ class Documents:
         self.limits = limits
         self._suggestions = suggestions
         # Strawberry keeps to itself which inputs take exactly one key.
-        rules = (*specified_rules, _OneKey)
-        self._rules = [rule for rule in rules if rule is not OverlappingFieldsCanBeMergedRule]
+        self._rules = (*specified_rules, _OneKey)
         self.kept: Kept[Document] = Kept(bytes_kept)
 
     async def read(self, text: str) -> Document:
@@ -133,7 +131,7 @@ class Documents:
         except TooMuch as error:
             return Document(text, errors=[errors.of_request(error)]), size
         except GraphQLError as error:
-            return Document(text, errors=errors.public([error])), size
+            return Document(text, errors=errors.public([error], self.limits.errors)), size
         if not examined.is_valid:
             wrong = await self._wrong(ast, examined, tokens)
             if wrong:
@@ -146,26 +144,25 @@ class Documents:
 
     async def _wrong(self, ast: DocumentNode, examined: Examined, tokens: int) -> Sequence[dict[str, Any]]:
         if tokens <= TOKENS_AT_ONCE:
-            return self._validated(ast, examined)
+            return self._validated(ast)
         if examined.problem is not None:
             message, node = examined.problem
             return [errors.of_invalid(message, place_of(node))]
-        return await asyncio.to_thread(self._validated, ast, examined)
+        return await asyncio.to_thread(self._validated, ast)
 
-    def _validated(self, ast: DocumentNode, examined: Examined) -> Sequence[dict[str, Any]]:
-        rules = (*self._rules, *([OverlappingFieldsCanBeMergedRule] if examined.may_overlap else []))
-        found = validate(self._schema, ast, rules, ERRORS_AT_MOST, hide_suggestions=True)
+    def _validated(self, ast: DocumentNode) -> Sequence[dict[str, Any]]:
+        found = validate(self._schema, ast, self._rules, ERRORS_AT_MOST, hide_suggestions=True)
         if (
             self._suggestions
             and 0 < len(found) <= SUGGESTIONS_AT_MOST
             and all(len(one.message) <= LONGEST_COMPARED for one in found)
         ):
             if not any(one.message.startswith(_UNKNOWN_TYPE) for one in found):
-                found = validate(self._schema, ast, rules, ERRORS_AT_MOST)
+                found = validate(self._schema, ast, self._rules, ERRORS_AT_MOST)
             else:
                 for one in found:
                     one.message += self._like(one)
-        return errors.public(found)
+        return errors.public(found, self.limits.errors)
 
     def _like(self, error: GraphQLError) -> str:
         """Names of types that are like one that is not there: only those that begin alike are compared."""

@@ -12,16 +12,14 @@ logger = logging.getLogger("tmfgraph.graphql")
 
 LONGEST_MESSAGE = 500
 """Characters of a message: some hold what the caller sent."""
-ERRORS_AT_MOST = 100
-"""How many errors are told of one operation."""
 
 
-def public(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
+def public(errors: Iterable[GraphQLError], at_most: int) -> list[dict[str, Any]]:
     """The errors with a code each; unexpected ones without their words, which go to the log."""
     found = list(errors)
-    told = [_public(error) for error in found[:ERRORS_AT_MOST]]
-    if len(found) > ERRORS_AT_MOST:
-        more = f"And {len(found) - ERRORS_AT_MOST} errors more."
+    told = [_public(error) for error in found[:at_most]]
+    if len(found) > at_most:
+        more = f"And {len(found) - at_most} errors more."
         told.append({"message": more, "extensions": {"code": "MORE_ERRORS"}})
     return told
 

@@ -81,7 +81,7 @@ class GraphQL:
         try:
             return await self._carried_out(asked, document, operation, context, cost, media)
         except InvalidVariables as error:
-            return _refused(errors.public(error.errors), media)
+            return _refused(errors.public(error.errors, self._limits.errors), media)
         except TooMuch as error:
             metrics.count_operation(None)
             return failed(error, media, "What was asked is done, but not told. " if is_mutation else "")
@@ -163,7 +163,7 @@ class GraphQL:
     def _with_errors(self, result: ExecutionResult, shown: dict[str, Any], media: str) -> Response:
         body: dict[str, Any] = {}
         if result.errors:
-            body["errors"] = errors.public(result.errors)
+            body["errors"] = errors.public(result.errors, self._limits.errors)
         # Without a data entry the request never ran: its variables were not what they were said to be.
         ran = result.data is not None or any(error.path for error in result.errors or ())
         if ran or not result.errors:

@@ -36,6 +36,8 @@ class Limits:
     """How many lists of the schema's own parts may stand in each other: the types and their fields."""
     variables: int = 10_000
     """Values in the variables of a request, nested ones included."""
+    errors: int = 100
+    """Errors that are told of one operation."""
     cost: int = 50_000_000
     """Objects that the answer may come to hold, lists counted as long as they may get."""
 
@@ -167,7 +169,7 @@ class Weight:
     """What a selection comes to: a sum over its fields that give objects."""
 
     fields: int
-    """All its fields and those below them."""
+    """All its fields and those below them; what is asked of an interface, of each type that may be there."""
     height: int
     """How many fields stand below each other at most."""
     parts: Sequence["Part"]

@@ -94,8 +94,6 @@ class Examined:
     """Whether it is valid for certain."""
     problem: tuple[str, Node] | None
     """What is wrong for certain, and where."""
-    may_overlap: bool = False
-    """Whether there may be fields of one key that cannot be merged."""
 
 
 def examine(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Examined:
@@ -122,7 +120,7 @@ def examine(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Ex
     if unused:
         name = min(unused)
         examination.wrong(f"Fragment '{name}' is never used.", fragments[name])
-    return Examined(made, examination.is_certain, examination.problem, examination.may_overlap)
+    return Examined(made, examination.is_certain, examination.problem)
 
 
 @dataclass
@@ -155,7 +153,6 @@ class _Examination:
         self._types: dict[str, Any] = {}
         self.spread: set[str] = set()
         self.is_certain = True
-        self.may_overlap = False
         self.problem: tuple[str, Node] | None = None
 
     def doubt(self) -> None:
@@ -326,11 +323,13 @@ class _Examination:
         fields = height = 0
         parts = list[Part]()
         for key, those in asked.items():
-            fields += 1
             parent, node = those[0]
+            types = (
+                1 if isinstance(parent, GraphQLObjectType) else len(self._schema.get_possible_types(parent))
+            )
+            fields += types
             definition = self._definition(parent, node)
             if definition is None:
-                self.may_overlap |= len(those) > 1
                 continue
             for other_parent, other in those:
                 self._field(other_parent, other)
@@ -354,7 +353,7 @@ class _Examination:
                     "ask for the types' fields by name", place_of(node),
                 )  # fmt: skip
             below = self._selection(named, sets, depth + 1, deeper)
-            fields += below.fields
+            fields += types * below.fields
             height = max(height, below.height)
             parts.append(self._part(key, parent, node, definition, below))
         return Weight(fields, height + 1, parts)
@@ -423,7 +422,6 @@ class _Examination:
                 or str(there.type) != str(definition.type)
             ):
                 self.doubt()
-                self.may_overlap = True
 
     # ---- arguments ------------------------------------------------------------------------------
 
