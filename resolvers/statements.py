@@ -23,7 +23,7 @@ from resolvers.storage.kept import kept
 _DIALECT: Any = _asyncpg()
 STATEMENTS_KEPT = 2000
 """How many statements without values of callers are kept made."""
-BYTES_KEPT = 4 * 1024 * 1024
+BYTES_KEPT = 12 * 1024 * 1024
 """How much memory statements with values may take, those of each function: the same filters come again."""
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from models.door import BadJson, decode
 from resolvers import metrics
-from resolvers.access.rates import charge
+from resolvers.access.rates import OBJECTS_A_UNIT, charge
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
 from resolvers.executor import COMPILED, InvalidVariables
 from resolvers.executor.encoding import Writer
@@ -62,8 +62,9 @@ class GraphQL:
         media = _media(request)
         try:
             asked = await self._asked(request)
-            check_variables(asked.variables, self._limits)
-            document = await self.documents.read(asked.text)
+            if asked.variables:
+                check_variables(asked.variables, self._limits)
+            document = self.documents.kept.get(asked.text) or await self.documents.read(asked.text)
             if document.errors:
                 return _refused(document.errors, media)
             operation = document.operation(asked.name)
@@ -75,7 +76,8 @@ class GraphQL:
                 raise IntrospectionDisabled
             limit = self._limits.cost // NOT_COMPILED if is_mutation else self._limits.cost
             cost = check_cost(operation.weight, asked.variables, limit)
-            await charge(request.state, cost)
+            if cost >= OBJECTS_A_UNIT:
+                await charge(request.state, cost)
         except CallerError as error:
             return _refused([errors.of_request(error)], media, error)
         try:
