@@ -30,22 +30,22 @@ from resolvers.access.guard import (
     our_hosts,
 )
 from resolvers.access.rates import Rates
-from resolvers.auth import Authenticator
+from resolvers.access.tokens import Authenticator
+from resolvers.background.worker import Worker
+from resolvers.behaviour.tasks import EFFECTS
 from resolvers.deadline import in_time
 from resolvers.errors import CallerError, HttpError, Unavailable
-from resolvers.graph import Context
+from resolvers.graphql.fields import Context
 from resolvers.graphql.http import GraphQL, failed
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.profile import DEVELOPMENT, PRODUCTION, Profile
-from resolvers.rest import Rest, error_response
+from resolvers.rest.facade import Rest, error_response
 from resolvers.storage import driver, pool
 from resolvers.storage.budget import Bounds, Budget
 from resolvers.storage.pool import Pool
-from resolvers.store import Store
-from resolvers.tasks import EFFECTS
-from resolvers.worker import Worker
-from schema import openapi
-from schema.graphql import schema
+from resolvers.storage.store import Store
+from schema.graphql.sdl import schema
+from schema.rest import openapi
 from tmfgraph import database, memory
 from tmfgraph.migrate import at_head
 from tmfgraph.settings import Settings

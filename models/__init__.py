@@ -13,7 +13,7 @@ for _name in (
     "product.catalog",
     "product.inventory",
     "product.ordering",
-    "customer.customer",
+    "party.customer",
     "customer.bill",
     "customer.consumption",
     "customer.usage",

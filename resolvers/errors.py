@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from models.codec import Problem
+from models.check import Problem
 
 PATH_SHOWN = 200
 PROBLEMS_TOLD = 100

@@ -15,11 +15,11 @@ from sqlalchemy import event as sa_event
 
 import app
 from models.declare import KINDS, Kind
-from resolvers.documents import prepare
-from resolvers.rows import Row
-from resolvers.store import Store
-from resolvers.tasks import CANCELS
-from schema.graphql import schema
+from resolvers.behaviour.tasks import CANCELS
+from resolvers.storage.documents import prepare
+from resolvers.storage.rows import Row
+from resolvers.storage.store import Store
+from schema.graphql.sdl import schema
 from tests.samples import HELD_ORDER
 from tmfgraph import migrate
 from tmfgraph.embedded import EmbeddedPostgres

@@ -47,7 +47,7 @@ def run(url: str, api: str, *, examples: int, phases: str, seed: int, time_out: 
 
 
 def main() -> int:
-    from schema.openapi import apis
+    from schema.rest.openapi import apis
     from tests.serving import open_directory, serving
 
     parser = argparse.ArgumentParser(description=__doc__)

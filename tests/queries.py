@@ -32,8 +32,8 @@ from graphql import (
 from graphql.language.print_string import print_string
 
 from models.declare import KINDS
-from schema.graphql import schema
-from schema.types import NODES_AT_MOST
+from schema.graphql.sdl import schema
+from schema.graphql.types import NODES_AT_MOST
 
 HOSTILE = [
     "",

@@ -65,18 +65,18 @@ from models.declare import (
     special_of,
 )
 from models.tables import metadata, table
-from resolvers import bulk
-from resolvers.auth import EVERYTHING, Access, scope
-from resolvers.documents import Draft, columns_of, prepare
+from resolvers.access.tokens import EVERYTHING, Access, scope
 from resolvers.errors import Invalid
-from resolvers.filters import cursor
-from resolvers.graph import Context
 from resolvers.graphql.errors import public
+from resolvers.graphql.fields import Context
 from resolvers.graphql.http import GraphQL
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.profile import DEVELOPMENT
-from resolvers.store import Store
-from schema.graphql import schema
+from resolvers.storage import copy as bulk
+from resolvers.storage.conditions import cursor
+from resolvers.storage.documents import Draft, columns_of, prepare
+from resolvers.storage.store import Store
+from schema.graphql.sdl import schema
 from tests import queries
 from tests.queries import HOSTILE, Known, Query
 from tmfgraph.settings import Settings

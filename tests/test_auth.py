@@ -25,15 +25,15 @@ from starlette.routing import Mount, Route
 
 import app
 from models.declare import ABSTRACTS, KINDS, Abstract, Kind
-from resolvers import auth, store
-from resolvers.access import guard
-from resolvers.auth import EVERYTHING, RIGHTS, Access, Authenticator, KeysUnusable, scope
-from resolvers.documents import prepare
+from resolvers.access import guard, tokens
+from resolvers.access.tokens import EVERYTHING, RIGHTS, Access, Authenticator, KeysUnusable, scope
+from resolvers.behaviour.tasks import EFFECTS
 from resolvers.errors import Forbidden, Unauthorized, Unavailable
-from resolvers.rest import homes
-from resolvers.tasks import EFFECTS
-from schema.graphql import schema
-from schema.types import ways_back
+from resolvers.rest.facade import homes
+from resolvers.storage import store
+from resolvers.storage.documents import prepare
+from schema.graphql.sdl import schema
+from schema.graphql.types import ways_back
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal, to_graphql
 from tests.serving import open_directory, serving
@@ -357,7 +357,7 @@ def test_a_token_is_remembered_until_its_end_and_not_longer(key_file: Path, guar
 def test_only_so_many_tokens_are_remembered(
     key_file: Path, guarded: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "TOKENS_REMEMBERED", 5)
+    monkeypatch.setattr(tokens, "TOKENS_REMEMBERED", 5)
     authenticator = Authenticator(settings(key_file=key_file))
     for number in range(12):
         guarded.run(authenticator.access(f"Bearer {signed(sub=str(number))}"))
@@ -407,7 +407,7 @@ def test_a_special_kind_has_a_scope_of_its_own(guarded: Client) -> None:
 
 
 def test_an_unknown_scope_is_known_as_such() -> None:
-    assert auth.unknown(["tmf622:productOrder:read", "*:*:*", "openid", "tmf622:order:read"]) == [
+    assert tokens.unknown(["tmf622:productOrder:read", "*:*:*", "openid", "tmf622:order:read"]) == [
         "openid",
         "tmf622:order:read",
     ]
@@ -760,7 +760,7 @@ def test_keys_are_found_by_the_metadata_of_an_oauth_server(guarded: Client, issu
 
 
 def test_keys_rotate(guarded: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "SECONDS_BETWEEN_UNKNOWN", 0.3)
+    monkeypatch.setattr(tokens, "SECONDS_BETWEEN_UNKNOWN", 0.3)
     old, new = made(ECKey, "P-256", "1"), made(ECKey, "P-256", "2")
     issuer.publish(old)
     authenticator = Authenticator(settings(issuer=issuer.url))
@@ -778,7 +778,7 @@ def test_keys_rotate(guarded: Client, issuer: Issuer, monkeypatch: pytest.Monkey
     time.sleep(0.35)
     assert gets_in(new) and gets_in(old)
     issuer.publish(new)
-    monkeypatch.setattr(auth, "SECONDS_FRESH", 0.0)
+    monkeypatch.setattr(tokens, "SECONDS_FRESH", 0.0)
     assert gets_in(old), "it is fetched anew beside the request"
     guarded.run(asyncio.sleep(0.3))
     assert not gets_in(old) and gets_in(new)
@@ -800,7 +800,7 @@ def test_unknown_keys_do_not_make_us_ask_the_issuer_each_time(guarded: Client, i
 def test_an_outage_of_the_issuer(
     guarded: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    monkeypatch.setattr(auth, "SECONDS_BETWEEN_TRIES", 0.1)
+    monkeypatch.setattr(tokens, "SECONDS_BETWEEN_TRIES", 0.1)
     client = Client(database_url, auth="on", issuer=issuer.url)
     given = bearer(signed(iss=issuer.url))
     try:
@@ -812,12 +812,12 @@ def test_an_outage_of_the_issuer(
         time.sleep(0.15)
         assert client.get(url_of("Customer"), headers=given).status_code == 200
         issuer.stop()  # the keys that are there go on to be good
-        monkeypatch.setattr(auth, "SECONDS_FRESH", 0.0)
+        monkeypatch.setattr(tokens, "SECONDS_FRESH", 0.0)
         for _ in range(3):
             again = bearer(signed(iss=issuer.url, jti=fresh()))
             assert client.get(url_of("Customer"), headers=again).status_code == 200
             time.sleep(0.15)
-        monkeypatch.setattr(auth, "SECONDS_KEPT", 0.0)
+        monkeypatch.setattr(tokens, "SECONDS_KEPT", 0.0)
         again = bearer(signed(iss=issuer.url, jti=fresh()))
         assert client.get(url_of("Customer"), headers=again).status_code == 503
     finally:
@@ -974,13 +974,13 @@ def test_the_command_makes_a_token_that_gets_in(guarded: Client, tmp_path: Path)
 def test_the_command_signs_with_a_private_key(guarded: Client, tmp_path: Path, key: Any) -> None:
     for content in (json.dumps(key.as_dict(private=True)), pem(key, private=True)):
         given = keys_in(tmp_path, content)
-        token = auth.token(given, scopes=["*:*:*"], subject="ci", minutes=1)
+        token = tokens.token(given, scopes=["*:*:*"], subject="ci", minutes=1)
         assert guarded.run(Authenticator(given).access(f"Bearer {token}")).actor == "ci"
     public = keys_in(tmp_path, pem(key))
     with pytest.raises(KeysUnusable, match="holds public keys alone"):
-        auth.token(public, scopes=[], subject="ci", minutes=1)
+        tokens.token(public, scopes=[], subject="ci", minutes=1)
     with pytest.raises(KeysUnusable, match="are made there"):
-        auth.token(settings(), scopes=[], subject="ci", minutes=1)
+        tokens.token(settings(), scopes=[], subject="ci", minutes=1)
 
 
 @pytest.mark.parametrize(
@@ -1003,7 +1003,7 @@ def test_a_wrong_call_is_one_sentence(arguments: list[str], message: str, tmp_pa
 def test_a_directory_that_cannot_hold_the_key(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KeysUnusable, match=r"cannot be kept in .*: Not a directory\. Choose another"):
-        auth.local_key(Settings(data_dir=tmp_path / "file" / "below"))
+        tokens.local_key(Settings(data_dir=tmp_path / "file" / "below"))
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

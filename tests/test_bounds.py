@@ -14,9 +14,9 @@ from graphql.execution.values import get_variable_values
 
 from models.declare import KINDS
 from resolvers.errors import TooMuch
-from resolvers.executor.compiler import Compiler
-from resolvers.executor.plan import Plan
-from schema.graphql import schema
+from resolvers.graphql.compiler import Compiler
+from resolvers.graphql.plan import Plan
+from schema.graphql.sdl import schema
 from tests.conftest import Client
 
 # ---- compiling ----------------------------------------------------------------------------------
@@ -235,9 +235,9 @@ def test_what_is_encoded_in_pieces_is_what_is_encoded_at_once(
         nodes {{ id state }} }} }} customers(first: {first}) {{ nodes {{ id engagedParty {{ target {{ id }} }} }} }} }}"""
     query = query.replace("target { id }", "target { ... on Organization { id } }")
     at_once = bounded.client.post("/graphql", {"query": query}).content
-    monkeypatch.setattr("resolvers.executor.AT_ONCE", 0)
+    monkeypatch.setattr("resolvers.graphql.executor.AT_ONCE", 0)
     assert bounded.client.post("/graphql", {"query": query}).content == at_once
-    monkeypatch.setattr("resolvers.executor.is_deep", lambda size, budget: True)
+    monkeypatch.setattr("resolvers.graphql.executor.is_deep", lambda size, budget: True)
     assert bounded.client.post("/graphql", {"query": query}).content == at_once
 
 

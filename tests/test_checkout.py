@@ -87,7 +87,7 @@ def test_an_attribute_gets_its_column_and_stands_in_the_snapshots(copy: Path) ->
     assert refreshed.returncode == 0, refreshed.stderr
     changed = {path for path, text in files(copy).items() if before.get(path) != text}
     expected = {"schema/schema.graphql", "schema/openapi/TMF629.json"}
-    assert expected <= changed <= expected | {new, "models/customer/customer.py", "docs/kinds.md"}
+    assert expected <= changed <= expected | {new, "models/party/customer.py", "docs/kinds.md"}
     assert "loyaltyTier: String" in files(copy)["schema/schema.graphql"]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator, FormatChecker
 
-from models.codec import canonical
+from models.check import canonical
 from models.declare import ABSTRACTS, KINDS, Home, Kind
 from tests.conftest import Client
 from tests.samples import complete, minimal

@@ -14,11 +14,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.codec import canonical
+from models.check import canonical
 from models.declare import KINDS, roots
 from models.tables import table_name
-from resolvers.documents import Draft, prepare
 from resolvers.pages import ACTIVATION, CHAIN, MONEY, WAY_BACK
+from resolvers.storage.documents import Draft, prepare
 from tmfgraph import demo
 from tmfgraph.settings import Settings
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from models.declare import KINDS, Kind
 from models.tables import event
-from resolvers import load
-from resolvers.documents import SERVERS_ROOM
+from resolvers.storage.documents import SERVERS_ROOM
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
+from tmfgraph import load
 from tmfgraph.settings import Settings
 
 JSON_PATCH = "application/json-patch+json"

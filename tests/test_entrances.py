@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_from_bytes
 import pytest
 from graphql import GraphQLError
 
-from models import door
+from models import json_in
 from models.declare import KINDS
 from resolvers.entrances import reads, whole
 from resolvers.errors import BadRequest, Unavailable
@@ -502,15 +502,15 @@ def test_an_open_value_is_compared_with_scalars(shared: Client, value: Any) -> N
     ],
 )
 def test_what_the_door_does_not_accept(value: Any) -> None:
-    with pytest.raises(door.BadJson):
-        door.accept({"a": value})
+    with pytest.raises(json_in.BadJson):
+        json_in.accept({"a": value})
 
 
 def test_a_name_that_stands_twice_is_found_at_once() -> None:
     """By the work that it takes: 200,000 names that were each counted would take hours."""
     names = ",".join(f'"{number}":1' for number in range(200_000))
-    with pytest.raises(door.BadJson, match='The name "199999" stands twice'):
-        door.decode(f'{{{names},"199999":2}}')
+    with pytest.raises(json_in.BadJson, match='The name "199999" stands twice'):
+        json_in.decode(f'{{{names},"199999":2}}')
 
 
 LITERALS = [

@@ -13,14 +13,14 @@ import pytest
 from graphql import GraphQLError, OperationType, get_operation_ast, parse, validate
 
 from models.declare import KINDS
-from resolvers import statements
-from resolvers.executor import InvalidVariables
-from resolvers.executor.compiler import NotCovered
-from resolvers.filters import Compare
+from resolvers.graphql.compiler import NotCovered
+from resolvers.graphql.executor import InvalidVariables
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.validator import Operation, examine
-from resolvers.statements import Branch, Page, Statement
-from schema.graphql import executor, schema
+from resolvers.storage import reads
+from resolvers.storage.conditions import Compare
+from resolvers.storage.reads import Branch, Page, Statement
+from schema.graphql.sdl import executor, schema
 from tests.conftest import Client
 
 ROOT = Path(__file__).parent.parent
@@ -235,19 +235,17 @@ KIND, REFERRER = KINDS["ProductOrder"], KINDS["ServiceOrder"]
 BACK = Branch(REFERRER, ("id",), (), ("externalReference",), KIND, Page(limit=101))
 STATE = next(a for a in KIND.attributes if a.key == "state")
 PLANNED = {
-    "one": statements.one(KIND, ("id",)).of("o7"),
-    "by_id": statements.by_id(KIND, ("id", "document")).of(["o1", "o2"]),
-    "by_key": statements.by_key(KIND, ("id",)).of([]),
-    "pointing_at": statements.pointing_at(
+    "one": reads.one(KIND, ("id",)).of("o7"),
+    "by_id": reads.by_id(KIND, ("id", "document")).of(["o1", "o2"]),
+    "by_key": reads.by_key(KIND, ("id",)).of([]),
+    "pointing_at": reads.pointing_at(
         REFERRER, KIND, ("externalReference",), ("id", "document"), Page(limit=101)
     ),
-    "count_pointing_at": statements.count_pointing_at(
-        REFERRER, KIND, ("externalReference",), Page().condition
-    ),
-    "tree": statements.tree(KIND, ("id", "document"), (BACK,)).of("o7"),
-    "history": statements.history(KIND, 100, 0).of([]),
-    "search": statements.search((KIND,), ("id", "document"), Page(limit=101)),
-    "search by state": statements.search((KIND,), ("id",), Page(Compare(STATE, "eq", "held"), limit=101)),
+    "count_pointing_at": reads.count_pointing_at(REFERRER, KIND, ("externalReference",), Page().condition),
+    "tree": reads.tree(KIND, ("id", "document"), (BACK,)).of("o7"),
+    "history": reads.history(KIND, 100, 0).of([]),
+    "search": reads.search((KIND,), ("id", "document"), Page(limit=101)),
+    "search by state": reads.search((KIND,), ("id",), Page(Compare(STATE, "eq", "held"), limit=101)),
 }
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from models.codec import relations
+from models.check import relations
 from models.declare import KINDS, External, Kind, Points, roots
-from resolvers.documents import prepare
 from resolvers.errors import BadRequest
-from resolvers.expand import INLINED_AT_MOST, REFERRERS_AT_MOST, Expansion, expanded, names, parse
-from resolvers.loaders import Loaders
-from resolvers.rows import Row
-from schema.types import Way, ways_back
+from resolvers.rest.expand import INLINED_AT_MOST, REFERRERS_AT_MOST, Expansion, expanded, names, parse
+from resolvers.storage.documents import prepare
+from resolvers.storage.loaders import Loaders
+from resolvers.storage.rows import Row
+from schema.graphql.types import Way, ways_back
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal
 from tests.test_graph import fill

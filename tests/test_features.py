@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from models.declare import ABSTRACTS, KINDS, VALUES, Abstract, Kind, family_attributes
-from resolvers.rest import homes
-from schema.graphql import schema
+from resolvers.rest.facade import homes
+from schema.graphql.sdl import schema
 from tests.conftest import Client
 from tests.samples import minimal
 

@@ -12,12 +12,22 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
-from models.codec import canonical
+from models.check import canonical
 from models.declare import KINDS, Attribute, Json, Kind, attributes, case_of, family_attributes
 from resolvers.errors import BadRequest
-from resolvers.filters import All, AnyOf, Compare, Condition, Inside, Not, expression, number, regex
-from resolvers.query import NotSupported, from_json_path, from_query
-from resolvers.statements import Page
+from resolvers.rest.query import NotSupported, from_json_path, from_query
+from resolvers.storage.conditions import (
+    All,
+    AnyOf,
+    Compare,
+    Condition,
+    Inside,
+    Not,
+    expression,
+    number,
+    regex,
+)
+from resolvers.storage.reads import Page
 from tests.conftest import Client
 from tests.samples import complete, every_kind
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from schema.openapi import apis
+from schema.rest.openapi import apis
 from tests.fuzz import run
 from tests.serving import open_directory, serving
 

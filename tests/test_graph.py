@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from models.declare import KINDS
-from resolvers import bulk
-from resolvers.documents import Draft, prepare
 from resolvers.pages import CHAIN, EXAMPLES
+from resolvers.storage import copy as bulk
+from resolvers.storage.documents import Draft, prepare
 from tests.conftest import Client
 
 LINKS_OF_THE_CHAIN = 8

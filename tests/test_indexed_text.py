@@ -8,11 +8,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.codec import Problem
+from models.check import Problem
 from models.declare import KINDS, Kind
 from models.tables import INDEXED_AT_MOST, indexed, metadata, table
-from resolvers.documents import prepare
 from resolvers.errors import Invalid
+from resolvers.storage.documents import prepare
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.declare import KINDS
-from resolvers import statements
-from resolvers.executor import source
+from resolvers.graphql import source
 from resolvers.graphql.documents import Documents
 from resolvers.graphql.limits import Limits
+from resolvers.storage import reads
 from resolvers.storage.kept import Kept, kept
-from schema.graphql import schema
+from schema.graphql.sdl import schema
 from tests.conftest import Client
 from tests.samples import minimal, to_graphql
 
@@ -65,8 +65,8 @@ def test_documents_are_kept_within_bytes(shared: Client) -> None:
 
 
 VALUED = (
-    statements.search, statements.count, statements.count_up_to, statements.pointing_at, statements.tree,
-    statements.count_pointing_at, source._code, source._struct,
+    reads.search, reads.count, reads.count_up_to, reads.pointing_at, reads.tree,
+    reads.count_pointing_at, source._code, source._struct,
 )  # fmt: skip
 
 

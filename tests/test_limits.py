@@ -11,8 +11,8 @@ from models.declare import KINDS
 from resolvers.errors import TooMuch
 from resolvers.graphql.limits import Limits, check_cost, check_variables, cost, scan
 from resolvers.graphql.validator import examine
-from schema.graphql import schema
-from schema.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED, ways_back
+from schema.graphql.sdl import schema
+from schema.graphql.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED, ways_back
 from tests.conftest import Client
 from tests.test_executor import _queries
 

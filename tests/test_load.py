@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from models.declare import KINDS
-from resolvers import load
 from tests.conftest import Client
+from tmfgraph import load
 from tmfgraph.settings import Settings
 
 SAMPLES = Path(__file__).parent.parent.parent / "shared" / "tmf-samples"

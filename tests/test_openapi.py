@@ -13,13 +13,13 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from models.codec import canonical, relations
+from models.check import canonical, relations
 from models.declare import KINDS, Abstract, Home, Json, Kind, attributes, family_attributes, special_of
-from resolvers.documents import prepare
-from resolvers.rest import JSON_PATCH, MERGE_PATCH, OPERATIONS, homes
-from resolvers.tasks import CANCELS
-from schema import examples, openapi
-from schema.json_schema import Form
+from resolvers.behaviour.tasks import CANCELS
+from resolvers.rest.facade import JSON_PATCH, MERGE_PATCH, OPERATIONS, homes
+from resolvers.storage.documents import prepare
+from schema.rest import examples, openapi
+from schema.rest.json_schema import Form
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
 from tmfgraph import cli, logs

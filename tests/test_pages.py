@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from resolvers.pages import EXAMPLES
-from schema.openapi import apis
+from schema.rest.openapi import apis
 from tests.conftest import Client
 from tests.serving import open_directory, serving
 from tests.test_cli import tmfgraph

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.declare import KINDS
-from resolvers.documents import prepare
+from resolvers.storage.documents import prepare
 from tests.conftest import Client
 
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.declare import ABSTRACTS, KINDS, Kind
-from models.door import MAX_DEPTH
+from models.json_in import MAX_DEPTH
 from resolvers.errors import BadRequest, CallerError, Conflict, FailedTest, PathNotFound, TooMuch
-from resolvers.patches import BYTES_AT_MOST, equal, json_patch, json_patch_query
+from resolvers.rest.patches import BYTES_AT_MOST, equal, json_patch, json_patch_query
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
 

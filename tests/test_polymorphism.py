@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
-from models.codec import holds_secrets
+from models.check import holds_secrets
 from models.declare import KINDS
 from models.tables import event, idempotency, secret, table
-from resolvers import bulk, load
-from resolvers.documents import prepare
+from resolvers.storage import copy as bulk
+from resolvers.storage.documents import prepare
 from tests.conftest import Client
+from tmfgraph import load
 from tmfgraph.settings import Settings
 
 BASE = "/tmf-api/resourceInventoryManagement/v4"

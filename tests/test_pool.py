@@ -23,12 +23,12 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy.pool import NullPool
 
 from resolvers.errors import TooMuch, Unavailable
-from resolvers.statements import Statement
 from resolvers.storage import driver
 from resolvers.storage import pool as connections
 from resolvers.storage.budget import Bounds, Budget
 from resolvers.storage.pool import LEFT, Lent, Pool
-from resolvers.store import Store
+from resolvers.storage.reads import Statement
+from resolvers.storage.store import Store
 from tmfgraph import database
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resolvers.auth import INTROSPECT, Access
+from resolvers.access.tokens import INTROSPECT, Access
 from tests.conftest import Client
 from tests.test_auth import ISSUER, jwks, scoped
 from tests.test_auth import KEYS as SIGNING

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table
-from resolvers import reindex
+from resolvers.storage import reindex
 from tests.conftest import Client
 from tests.samples import complete
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from models.codec import instant
+from models.check import instant
 from models.declare import KINDS, Kind
 from models.tables import event, idempotency, table
-from resolvers import store as store_module
+from resolvers.storage import store as store_module
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
 
@@ -116,7 +116,7 @@ def test_a_part_of_a_list_by_range_or_as_the_setting_says(
 def test_a_long_list_is_counted_so_far_unless_asked(
     categories: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resolvers.rest.COUNTED_AT_MOST", 10)
+    monkeypatch.setattr("resolvers.rest.facade.COUNTED_AT_MOST", 10)
     answer = categories.get(f"{URL}?limit=5")
     assert (answer.headers["x-total-count"], answer.headers["x-total-count-capped"]) == ("10", "true")
     assert answer.headers["content-range"] == "items 0-4/*" and "last" not in links(answer)

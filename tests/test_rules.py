@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.codec import relations
+from models.check import relations
 from models.declare import (
     ANY,
     KINDS,

@@ -7,7 +7,7 @@ import pytest
 from graphql import parse, validate
 
 import app
-from schema.graphql import schema
+from schema.graphql.sdl import schema
 from tests import queries
 from tests.queries import Known
 from tests.same_answer import Report, run

@@ -12,8 +12,8 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceTyp
 
 from models.declare import KINDS
 from models.tables import metadata
-from schema.graphql import schema, sdl
-from schema.types import ways_back
+from schema.graphql.sdl import schema, sdl
+from schema.graphql.types import ways_back
 from tmfgraph import database, migrate
 
 ROOT = Path(__file__).parent.parent
@@ -81,7 +81,7 @@ import sys
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from models.tables import metadata
-from schema.graphql import sdl
+from schema.graphql.sdl import sdl
 from tmfgraph import database
 text = sdl()
 for header in ("type Customer ", "input CustomerCreate ", "input CustomerUpdate ", "input CustomerFilter ",
@@ -97,7 +97,7 @@ def test_one_line_adds_an_attribute_everywhere(tmp_path: Path, database_url: str
     """A line and its docstring: column, migration, field, inputs, filter and sort key follow."""
     for room in ("models", "schema", "resolvers", "tmfgraph"):
         shutil.copytree(ROOT / room, tmp_path / room)
-    with (tmp_path / "models" / "customer" / "customer.py").open("a", encoding="utf-8") as file:
+    with (tmp_path / "models" / "party" / "customer.py").open("a", encoding="utf-8") as file:
         file.write(ONE_LINE)
     command = [sys.executable, "-c", WHAT_FOLLOWS, database_url]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -139,9 +139,9 @@ def test_a_domain_imports_only_domains_before_it(domain: str) -> None:
 
 def test_sql_lives_where_sql_lives() -> None:
     allowed = {
-        "app.py", "models/tables.py", "resolvers/store.py", "resolvers/filters.py", "resolvers/bulk.py",
-        "resolvers/load.py", "resolvers/reindex.py", "resolvers/rows.py", "resolvers/statements.py",
-        "resolvers/transaction.py", "resolvers/worker.py", "tmfgraph/database.py",
+        "app.py", "models/tables.py", "resolvers/storage/store.py", "resolvers/storage/conditions.py", "resolvers/storage/copy.py",
+        "tmfgraph/load.py", "resolvers/storage/reindex.py", "resolvers/storage/rows.py", "resolvers/storage/reads.py",
+        "resolvers/storage/transaction.py", "resolvers/background/worker.py", "tmfgraph/database.py",
         "tmfgraph/migrate.py", "resolvers/storage/pool.py", "resolvers/storage/driver.py",
     }  # fmt: skip
     for room in ("models", "schema", "resolvers", "tmfgraph"):

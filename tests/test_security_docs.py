@@ -9,7 +9,7 @@ from graphql import parse
 from resolvers.graphql.limits import Limits, cost, scan
 from resolvers.graphql.validator import examine
 from resolvers.pages import EXAMPLES
-from schema.graphql import schema
+from schema.graphql.sdl import schema
 from tmfgraph.settings import Settings, flag
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
-from resolvers.store import STATES
+from resolvers.storage.store import STATES
 from tests.conftest import Client
 from tmfgraph import migrate
 from tmfgraph.embedded import EmbeddedPostgres

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from models.codec import instant
+from models.check import instant
 from models.declare import KINDS
-from resolvers.store import Store
-from resolvers.tasks import CANCELS, EFFECTS, SLOT
+from resolvers.behaviour.tasks import CANCELS, EFFECTS, SLOT
+from resolvers.storage.store import Store
 from tests.conftest import Client
 from tests.samples import fresh, minimal
 

@@ -12,7 +12,7 @@ from strawberry.schema.schema import validate_document
 from resolvers.errors import TooMuch
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.validator import examine
-from schema.graphql import schema
+from schema.graphql.sdl import schema
 from tests import queries
 from tests.queries import Known
 

@@ -11,8 +11,8 @@ import pytest
 
 from models.declare import KINDS
 from models.tables import table_name
-from resolvers.tasks import CANCELS
-from resolvers.worker import INTERRUPTED, TRIES_AT_MOST
+from resolvers.background.worker import INTERRUPTED, TRIES_AT_MOST
+from resolvers.behaviour.tasks import CANCELS
 from tests.conftest import Client
 from tests.samples import fresh, minimal
 from tests.test_tasks import ASYNCHRONOUS, PATHS, get

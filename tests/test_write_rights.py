@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.declare import KINDS, Kind
-from resolvers.auth import scope
+from resolvers.access.tokens import scope
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal, to_graphql
 from tests.test_auth import beside, guarded, key_file, scoped  # noqa: F401  (fixtures)

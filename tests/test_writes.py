@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from models.declare import KINDS, Kind
 from models.tables import event, key_of, table
-from resolvers.auth import Access, scope
-from resolvers.documents import Draft, prepare
-from resolvers.store import Asked, Store
-from schema.graphql import schema
+from resolvers.access.tokens import Access, scope
+from resolvers.storage.documents import Draft, prepare
+from resolvers.storage.store import Asked, Store
+from schema.graphql.sdl import schema
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal, to_graphql
 

@@ -82,8 +82,8 @@ def conformance_page() -> Path:
 
 
 def _texts(where: Path) -> Iterator[tuple[Path, str]]:
-    from schema import openapi
-    from schema.graphql import sdl
+    from schema.graphql.sdl import sdl
+    from schema.rest import openapi
     from tmfgraph import kinds
 
     yield where / "schema" / "schema.graphql", sdl()

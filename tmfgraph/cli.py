@@ -130,7 +130,7 @@ def _migrate(given: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _reindex(given: Settings, arguments: argparse.Namespace) -> int:
-    from resolvers import reindex
+    from resolvers.storage import reindex
 
     def say(words: str) -> None:
         if not arguments.quiet:
@@ -143,7 +143,7 @@ def _reindex(given: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _load(given: Settings, arguments: argparse.Namespace) -> int:
-    from resolvers import load
+    from tmfgraph import load
 
     with _ready(given) as dsn:
         return asyncio.run(
@@ -167,16 +167,16 @@ def _demo(given: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _token(given: Settings, arguments: argparse.Namespace) -> int:
-    from resolvers import auth
+    from resolvers.access import tokens
 
     scopes = arguments.scope or ["*:*:read"]
-    unknown = auth.unknown(scopes)
+    unknown = tokens.unknown(scopes)
     if unknown:
         return arguments.parser.error(
             f"--scope {unknown[0]} gives no right: a scope is like tmf622:productOrder:read or "
             "tmf622:productOrder:write, with * for any of the three parts."
         )
-    print(auth.token(given, scopes=scopes, subject=arguments.subject, minutes=arguments.minutes))
+    print(tokens.token(given, scopes=scopes, subject=arguments.subject, minutes=arguments.minutes))
     return 0
 
 
@@ -187,7 +187,7 @@ def _schema(given: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _openapi(given: Settings, arguments: argparse.Namespace) -> int:
-    from schema import openapi
+    from schema.rest import openapi
 
     number, directory = arguments.api, arguments.output_dir
     if number is not None and number not in openapi.apis():

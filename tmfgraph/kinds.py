@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from models.codec import Relation, relations
+from models.check import Relation, relations
 from models.declare import ANY, DOMAINS, KINDS, Kind
-from schema.types import ways_back
+from schema.graphql.types import ways_back
 from tmfgraph.conformance import events, states, table
 
 _INTRO = """\

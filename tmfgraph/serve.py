@@ -64,7 +64,7 @@ def _check_settings(settings: Settings) -> None:
     """SettingError where the settings do not fit together, or tokens cannot be checked as they say."""
     _ = settings.tells_executor
     paths.enter()
-    from resolvers.auth import Authenticator
+    from resolvers.access.tokens import Authenticator
 
     if not Authenticator(settings).is_on:
         log.info(

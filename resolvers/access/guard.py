@@ -10,9 +10,9 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.access.rates import WRITE, Account, Rates, address_of, cost_of
-from resolvers.auth import Access, Authenticator
+from resolvers.access.tokens import Access, Authenticator
 from resolvers.errors import BadRequest, CallerError, Unauthorized
-from resolvers.rest import error_response
+from resolvers.rest.facade import error_response
 from tmfgraph.settings import Settings
 
 

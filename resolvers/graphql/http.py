@@ -10,23 +10,23 @@ from graphql import ExecutionResult, GraphQLError, OperationType, execute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.door import BadJson, decode
+from models.json_in import BadJson, decode
 from resolvers import metrics
 from resolvers.access.rates import OBJECTS_A_UNIT, charge
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
-from resolvers.executor import COMPILED, InvalidVariables
-from resolvers.executor.encoding import Writer
-from resolvers.graph import Context
 from resolvers.graphql import errors
 from resolvers.graphql.documents import Document, Documents
+from resolvers.graphql.encoding import Writer
+from resolvers.graphql.executor import COMPILED, InvalidVariables
+from resolvers.graphql.fields import Context
 from resolvers.graphql.introspection import Introspection
 from resolvers.graphql.limits import Limits, check_cost, check_variables
 from resolvers.graphql.profile import IntrospectionDisabled, Profile
 from resolvers.graphql.validator import Operation
-from resolvers.requests import media_type
-from resolvers.rest import read_body
+from resolvers.rest.facade import read_body
+from resolvers.rest.requests import media_type
 from resolvers.storage.budget import Budget
-from schema.graphql import executor, schema
+from schema.graphql.sdl import executor, schema
 
 GRAPHQL_BODY_AT_MOST = 256 * 1024
 GRAPHQL_RESPONSE = "application/graphql-response+json"

@@ -53,7 +53,7 @@ from graphql import (
 )
 
 from resolvers.graphql.limits import Limits, Part, Size, Weight, place_of, refuse
-from schema.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED
+from schema.graphql.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED
 
 INT = 2**31
 TELL_OF_THE_SCHEMA = {"__schema", "__type", "_service"}

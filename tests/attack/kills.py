@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table, table_name
-from resolvers import reindex
+from resolvers.storage import reindex
 from tests.serving import Serving, open_directory, serving
 from tmfgraph import database, migrate
 from tmfgraph.embedded import EmbeddedPostgres

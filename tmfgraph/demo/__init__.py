@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.declare import KINDS
 from models.tables import table
-from resolvers import bulk
-from resolvers.documents import Draft, prepare
+from resolvers.storage import copy as bulk
+from resolvers.storage.documents import Draft, prepare
 from tmfgraph import database
 from tmfgraph.demo.catalog import catalog_documents
 from tmfgraph.demo.common import Document

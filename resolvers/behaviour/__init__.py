@@ -1,0 +1,1 @@
+"""What writing brings about: TMF's task resources do their task, and jobs theirs."""

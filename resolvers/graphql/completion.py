@@ -1,0 +1,147 @@
+"""Completes a tree that holds errors: null takes the place of each, and a list has them with their paths."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from graphql import (
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    located_error,
+)
+from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
+
+from resolvers.graphql.encoding import NULL, HoldsError, Writer, encoder, is_deep
+from resolvers.graphql.source import attribute_of
+from resolvers.storage.budget import Budget, Pace
+
+
+class _Failed(Exception):
+    """A value that cannot be null has an error: what holds it becomes null in its place."""
+
+    def __init__(self, error: Any) -> None:
+        self.error = error
+
+
+Path = tuple[Any, str | int] | None
+"""The path of what is above, and the key or the place in that."""
+
+
+class Completion:
+    """Completes the tree of one operation as GraphQL says (6.4.3, 6.4.4).
+
+    What holds no error is encoded as it is; only the way from the root to each error is walked.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: Any,
+        estimate: int,
+        budget: Budget,
+    ) -> None:
+        """`estimate` is about how many bytes the tree has as JSON."""
+        self._schema = schema
+        self._operation = operation
+        self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
+        self._variables = variables
+        self._estimate = estimate
+        self._budget = budget
+        self._pace = Pace()
+        self._errors: list[GraphQLError] = []
+        self._fields: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
+
+    async def result(self, data: Mapping[str, Any]) -> ExecutionResult:
+        query = self._schema.query_type
+        assert query is not None
+        asked = collect_fields(self._schema, self._fragments, self._variables, query, self._operation)
+        try:
+            completed = await self._object(query, asked.grouped_field_set, data, None)
+        except _Failed as failed:
+            return ExecutionResult(None, [*self._errors, failed.error])
+        return ExecutionResult(completed, self._errors or None)
+
+    async def _object(
+        self, type_: GraphQLObjectType, asked: Mapping[str, Any], found: Any, path: Path
+    ) -> dict[str, Any]:
+        completed = {}
+        for key, details in asked.items():
+            value = found[key] if isinstance(found, dict) else getattr(found, attribute_of(key))
+            field = self._schema.get_field(type_, details[0].node.name.value)
+            assert field is not None
+            place = f"{type_.name}.{details[0].node.name.value}"
+            completed[key] = await self._guarded(field.type, details, value, (path, key), place)
+        return completed
+
+    async def _guarded(
+        self, type_: GraphQLOutputType, details: Sequence[Any], value: Any, path: Path, place: str
+    ) -> Any:
+        """A value, or null for one with an error; _Failed where null may not be."""
+        try:
+            return await self._value(type_, details, value, path, place)
+        except _Failed as failed:
+            error = located_error(failed.error, [one.node for one in details], _listed(path))
+            if is_non_null_type(type_):
+                raise _Failed(error) from None
+            self._errors.append(error)
+            return None
+
+    async def _value(self, type_: Any, details: Sequence[Any], value: Any, path: Path, place: str) -> Any:
+        if isinstance(value, Exception):
+            raise _Failed(value)
+        if is_non_null_type(type_):
+            completed = await self._value(type_.of_type, details, value, path, place)
+            if completed is None:
+                raise _Failed(TypeError(f"Cannot return null for non-nullable field {place}."))
+            return completed
+        if value is None or value is NULL:
+            return None
+        try:
+            return msgspec.Raw(await self._encoded(value))
+        except HoldsError:
+            pass
+        if is_list_type(type_):
+            items = []
+            for number, one in enumerate(value):
+                items.append(await self._guarded(type_.of_type, details, one, (path, number), place))
+                await self._pace.rest()
+            return items
+        assert not is_leaf_type(type_), f"{place} holds an error within a value."
+        object_type: Any = type_ if isinstance(value, dict) else self._schema.type_map[value.graphql_type]
+        return await self._object(object_type, self._asked(object_type, details), value, path)
+
+    async def _encoded(self, value: Any) -> bytes:
+        if is_deep(self._estimate, self._budget):
+            return await Writer(self._budget, deep=True).written(value)
+        text = encoder.encode(value)
+        self._budget.write(len(text))
+        await self._pace.rest()
+        return text
+
+    def _asked(self, type_: GraphQLObjectType, details: Any) -> dict[str, Any]:
+        """What is asked of objects of this type at this place: found out once, though a list has many."""
+        key = (type_.name, id(details))
+        if key not in self._fields:
+            collected = collect_subfields(
+                self._schema, self._fragments, self._variables, self._operation, type_, details
+            )
+            self._fields[key] = details, collected.grouped_field_set
+        return self._fields[key][1]
+
+
+def _listed(path: Path) -> list[str | int]:
+    found: list[str | int] = []
+    while path is not None:
+        path, key = path
+        found.append(key)
+    return found[::-1]

@@ -1,0 +1,1 @@
+"""The TMF paths over HTTP: requests in, entities out."""

@@ -1,0 +1,487 @@
+"""The statements that read entities: SQL made by SQLAlchemy, and run by the driver itself.
+
+Each function gives a statement that reads named columns of a kind's table, with what the answer needs
+besides: which parent a row belongs to, by what it is sorted. SQLAlchemy writes the text, in which every
+value is a parameter; asyncpg then runs it without the rows being turned into anything else first.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg
+
+from models.check import relations
+from models.declare import Kind
+from models.tables import Text, characteristic, event, key_of, reference, table
+from resolvers.storage.conditions import EVERYTHING, Condition, Order, beyond, expression, sort_key
+from resolvers.storage.kept import kept
+from resolvers.storage.rows import leads, of_kind
+
+_DIALECT: Any = _asyncpg()
+STATEMENTS_KEPT = 2000
+"""How many statements without values of callers are kept made."""
+BYTES_KEPT = 12 * 1024 * 1024
+"""How much memory statements with values may take, those of each function: the same filters come again."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL as asyncpg takes it: `$1` in the text is the first of the arguments."""
+
+    text: str
+    arguments: tuple[Any, ...] = ()
+    keys_at: int | None = None
+    """Which of the arguments is the array of keys, where it takes one."""
+    at_most_at: int | None = None
+    """Which of the arguments is the number of rows to read at most."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, with the conditions that it was made of."""
+        return 3000 + 2 * len(self.text) + 4 * sum(map(_size, self.arguments))
+
+    def of(self, keys: Any, at_most: int | None = None) -> "Statement":
+        """The same for these keys, or for this one where it takes one."""
+        arguments = list(self.arguments)
+        assert self.keys_at is not None
+        arguments[self.keys_at] = keys
+        if self.at_most_at is not None:
+            arguments[self.at_most_at] = at_most
+        return Statement(self.text, tuple(arguments), self.keys_at, self.at_most_at)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, (list, tuple)):
+        return 100 + sum(map(_size, value))
+    return 60 + (len(value) if isinstance(value, str) else 0)
+
+
+def compiled(select: Any) -> Statement:
+    made: Any = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    processors = made._bind_processors
+    values = made.params
+    names: list[str] = list(made.positiontup or ())
+    arguments = (processors[name](values[name]) if name in processors else values[name] for name in names)
+    places = {name: place for place, name in enumerate(names)}
+    return Statement(str(made), tuple(arguments), places.get("keys"), places.get("at_most"))
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list to read, and in which order."""
+
+    condition: Condition = EVERYTHING
+    order: tuple[Order, ...] = ()
+    limit: int | None = 100
+    offset: int = 0
+    after: tuple[Any, ...] | None = None
+    before: tuple[Any, ...] | None = None
+    backwards: bool = False
+    """Take from the end: the last rows before `before`. The statement then gives them last row first."""
+
+    @property
+    def sorts(self) -> int:
+        """How many sort keys a row has: those that were asked for, and the id."""
+        return len(self.order) + 1
+
+
+ROW = ("kind", "key", "id", "revision", "modified", "document")
+"""The columns of a whole entity, in the order of `rows.Row`."""
+
+
+def selected(kind: Kind, columns: Sequence[str]) -> list[sa.ColumnElement[Any]]:
+    """These columns of a kind's table; `kind` is the name of the kind, also where the table has but one."""
+    t = table(kind)
+    own = sa.literal_column(f"'{kind.name}'::text").label("kind")
+    return [own if name == "kind" and not kind.root.special else t.c[name] for name in columns]
+
+
+# ---- by key -------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def by_key(kind: Kind, columns: tuple[str, ...]) -> Statement:
+    """The entities that hold one of the keys."""
+    held = table(kind).c.key == sa.any_(_keys())
+    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def by_id(kind: Kind, columns: tuple[str, ...]) -> Statement:
+    """The entities that have one of these ids, which are its keys."""
+    ids = sa.bindparam("keys", (), type_=sa.ARRAY(sa.Text))
+    held = table(kind).c.id == sa.any_(ids)
+    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def one(kind: Kind, columns: tuple[str, ...]) -> Statement:
+    """The entity with this id, which is the key to give."""
+    held = table(kind).c.id == sa.bindparam("keys", "", type_=Text)
+    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+
+
+def anywhere(kinds: Sequence[Kind], id: str) -> Statement:
+    """Whole entities with this id, of these kinds."""
+    parts = [sa.select(*selected(kind, ROW)).where(table(kind).c.key == key_of(kind, id)) for kind in kinds]
+    return compiled(sa.union_all(*parts))
+
+
+# ---- lists --------------------------------------------------------------------------------------
+
+
+@kept(BYTES_KEPT, lambda made: made.size)
+def search(kinds: tuple[Kind, ...], columns: tuple[str, ...], page: Page, sorts: bool = True) -> Statement:
+    """A part of the list of all entities of these kinds; with `sorts`, the sort keys follow the columns."""
+    order = _full_order(page)
+    parts = []
+    for kind in kinds:
+        keys = _sort_columns(kind, order)
+        parts.append(
+            sa.select(*selected(kind, columns), *_labelled(keys)).where(
+                expression(page.condition, kind), of_kind(kind), *_bounds(keys, page)
+            )
+        )
+    whole = (parts[0] if len(parts) == 1 else sa.union_all(*parts)).subquery()
+    turned = page.backwards
+    found = [(whole.c[f"sort{n}"], descending != turned) for n, (_, descending) in enumerate(order)]
+    shown = list(whole.c)[: len(columns) + (len(order) if sorts else 0)]
+    statement = (
+        sa.select(*shown)
+        .order_by(*(c.desc() if descending else c.asc() for c, descending in found))
+        .limit(page.limit)
+        .offset(page.offset or None)
+    )
+    return compiled(statement)
+
+
+@kept(BYTES_KEPT, lambda made: made.size)
+def count(kinds: tuple[Kind, ...], condition: Condition) -> Statement:
+    """How many entities of these kinds meet the condition."""
+    total: Any = sa.literal_column("0")
+    for kind in kinds:
+        found = sa.select(sa.func.count()).select_from(table(kind))
+        total = total + found.where(expression(condition, kind), of_kind(kind)).scalar_subquery()
+    return compiled(sa.select(total))
+
+
+@kept(BYTES_KEPT, lambda made: made.size)
+def count_up_to(kinds: tuple[Kind, ...], condition: Condition, limit: int) -> Statement:
+    """For each of these kinds, how many of it meet the condition, at most one more than the limit."""
+    parts = []
+    for kind in kinds:
+        found = sa.select(sa.literal_column("1")).select_from(table(kind))
+        some = found.where(expression(condition, kind), of_kind(kind)).limit(limit + 1).subquery()
+        parts.append(sa.select(sa.func.count()).select_from(some).scalar_subquery())
+    return compiled(sa.select(*parts))
+
+
+# ---- the ways back ------------------------------------------------------------------------------
+
+
+@kept(BYTES_KEPT, lambda made: made.size)
+def pointing_at(
+    kind: Kind,
+    target: Kind,
+    relations: tuple[str, ...],
+    columns: tuple[str, ...],
+    page: Page,
+    sorts: bool = True,
+) -> Statement:
+    """For each target key, a part of the list of `kind` entities that refer to it.
+
+    The rows come in the order of the keys, and have before their columns the place of theirs among them,
+    counted from 1. No more than `at_most` rows in all.
+    """
+    parents = _given_keys()
+    child = _referrers(kind, target, relations, columns, page, parents.c.key)
+    shown = list(child.c)[: len(columns) + (page.sorts if sorts else 0)]
+    at_most = sa.bindparam("at_most", None, type_=sa.Integer)
+    return compiled(sa.select(parents.c.n, *shown).select_from(parents.join(child, sa.true())).limit(at_most))
+
+
+def _keys() -> sa.BindParameter[Any]:
+    return sa.bindparam("keys", (), type_=sa.ARRAY(sa.Uuid))
+
+
+def _given_keys() -> sa.TableValuedAlias:
+    key = sa.column("key", sa.Uuid)
+    return sa.func.unnest(_keys()).table_valued(key, with_ordinality="n", name="parent").render_derived()
+
+
+def _referrers(
+    kind: Kind,
+    target: Kind,
+    relations: tuple[str, ...],
+    columns: Sequence[str],
+    page: Page,
+    key: Any,
+) -> sa.Lateral:
+    """The page of `kind` entities that refer to the one with this key, for each row of what holds the key."""
+    keys = _sort_columns(kind, _full_order(page))
+    t = table(kind)
+    holder = key.table
+    links = _links(kind, target, relations, key).correlate(holder).subquery()
+    turned = [c.desc() if descending != page.backwards else c.asc() for c, descending in keys]
+    return (
+        sa.select(*selected(kind, columns), *_labelled(keys))
+        .select_from(links.join(t, t.c.key == links.c.source_key))
+        .where(expression(page.condition, kind), *_bounds(keys, page))
+        .order_by(*turned)
+        .limit(page.limit)
+        .correlate(holder)
+        .lateral()
+    )
+
+
+# ---- a whole tree at once -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The entities that hang on those of the level above: referring to them, or referred to."""
+
+    kind: Kind
+    columns: tuple[str, ...]
+    children: "tuple[Branch, ...]"
+    relations: tuple[str, ...]
+    target: Kind
+    """Of which the level above is, where these refer to it; else the kind that refers to these."""
+    page: Page | None
+    """Which of those that refer to it; None where they are what it refers to."""
+    sorts: bool = False
+
+
+@kept(BYTES_KEPT, lambda made: made.size)
+def tree(kind: Kind, columns: tuple[str, ...], children: tuple[Branch, ...]) -> Statement:
+    """The entity with this id, which is the key to give, and all that hangs on it.
+
+    Records are the number of a branch, counted from 1 with each before its children (0: the entity
+    itself), and a tuple as `by_id` gives it. Before the columns of what refers to an entity above stands
+    the key of that one; what is referred to is given once, however many refer to it.
+    """
+    t = table(kind)
+    # One value, not an array: for an array PostgreSQL would make a new plan at each run, at some cost.
+    id = sa.bindparam("keys", "", type_=Text)
+    top = (
+        sa.select(*selected(kind, columns), t.c.key.label("own"))
+        .where(t.c.id == id, of_kind(kind))
+        .cte("level0")
+    )
+    parts = [_tuples(0, top)]
+    _grow(parts, top, children)
+    return compiled(sa.union_all(*parts))
+
+
+def _grow(parts: list[sa.Select[Any]], above: sa.CTE, children: tuple[Branch, ...]) -> None:
+    for child in children:
+        number = len(parts)
+        made = (_referring(child, above) if child.page else _referred(child, above)).cte(f"level{number}")
+        parts.append(_tuples(number, made))
+        _grow(parts, made, child.children)
+
+
+def _tuples(number: int, level: sa.CTE) -> Any:
+    *shown, _ = level.c
+    return sa.select(sa.literal_column(str(number)), sa.func.row(*shown))
+
+
+def _referring(branch: Branch, above: sa.CTE) -> Any:
+    page, columns = branch.page, (*branch.columns, "key")
+    assert page is not None
+    child = _referrers(branch.kind, branch.target, branch.relations, columns, page, above.c.own)
+    found = list(child.c)
+    shown = found[: len(branch.columns)]
+    sorts = found[len(columns) :] if branch.sorts else []
+    at_most = sa.bindparam("at_most", None, type_=sa.Integer)
+    named = [column.label(f"c{n}") for n, column in enumerate((*shown, *sorts))]
+    own = found[len(branch.columns)].label("own")
+    return (
+        sa.select(above.c.own.label("above"), *named, own)
+        .select_from(above.join(child, sa.true()))
+        .limit(at_most)
+    )
+
+
+def _referred(branch: Branch, above: sa.CTE) -> Any:
+    r, t = reference.alias().c, table(branch.kind)
+    keys = (
+        sa.select(r.target_key)
+        .join_from(above, r.target_key.table, r.source_key == above.c.own)
+        .where(
+            r.source_kind == branch.target.root.name,
+            r.relation == sa.any_(sa.literal(list(branch.relations), sa.ARRAY(sa.Text))),
+            r.target_kind == branch.kind.root.name,
+        )
+    )
+    held = t.c.key == sa.any_(sa.func.array(keys.scalar_subquery()))
+    named = [column.label(f"c{n}") for n, column in enumerate(selected(branch.kind, branch.columns))]
+    return sa.select(*named, t.c.key.label("own")).where(held, of_kind(branch.kind))
+
+
+# ---- counting the ways back ---------------------------------------------------------------------
+
+
+@kept(BYTES_KEPT, lambda made: made.size)
+def count_pointing_at(
+    kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition
+) -> Statement:
+    """For each target key, how many `kind` entities refer to it: place of the key, and number."""
+    t, parents = table(kind), _given_keys()
+    links = _links(kind, target, relations, parents.c.key).correlate(parents).subquery()
+    number = (
+        sa.select(sa.func.count())
+        .select_from(links.join(t, t.c.key == links.c.source_key))
+        .where(expression(condition, kind))
+        .correlate(parents)
+        .scalar_subquery()
+    )
+    return compiled(sa.select(parents.c.n, number))
+
+
+def _links(
+    kind: Kind, target: Kind, among_relations: tuple[str, ...], key: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """The keys of the `kind` entities that refer to a target by one of these relations."""
+    r = reference.c
+    statement = (
+        sa.select(r.source_key)
+        .distinct()
+        .where(
+            r.target_key == key,
+            r.target_kind == target.root.name,
+            r.source_kind == kind.root.name,
+            r.relation == sa.any_(sa.literal(list(among_relations), sa.ARRAY(sa.Text))),
+        )
+    )
+    unnamed = any(len(one.link.targets(None)) > 1 for one in relations(kind) if one.path in among_relations)
+    return statement.where(leads()) if unnamed else statement
+
+
+# ---- what happened ------------------------------------------------------------------------------
+
+
+HISTORY = ("id", "type", "time", "actor", "revision", "state_before", "state_after")
+"""What is told of an event."""
+
+
+@functools.lru_cache(maxsize=STATEMENTS_KEPT)
+def history(kind: Kind, first: int, after: int) -> Statement:
+    """For each key, the first so many events of that entity after a revision, oldest first.
+
+    Before the columns of an event stands the place of its key, counted from 1. No more than `at_most` in all.
+    """
+    parents = _given_keys()
+    e = event.c
+    happened = (
+        sa.select(*(e[name] for name in HISTORY))
+        .where(e.entity_key == parents.c.key, e.entity_kind == kind.root.name, e.revision > after)
+        .order_by(e.revision)
+        .limit(first)
+        .correlate(parents)
+        .lateral()
+    )
+    at_most = sa.bindparam("at_most", None, type_=sa.Integer)
+    both = parents.join(happened, sa.true())
+    return compiled(sa.select(parents.c.n, *happened.c).select_from(both).limit(at_most))
+
+
+# ---- a new entity -------------------------------------------------------------------------------
+
+
+@functools.cache
+def insertion(kind: Kind) -> str:
+    """Stores a new entity with its references, characteristics and event, or nothing where the id is taken.
+
+    Its parameters are the kind; the columns of its table but the revision; as an array for each column the
+    references and the characteristics; the columns of the event. It gives the revision: an id that was used
+    before goes on counting where its history ended.
+    """
+    t = table(kind)
+    names = [column.name for column in t.c if column.name != "revision"]
+    place = {name: f"${number}" for number, name in enumerate(names, 2)}
+    following = (f"${number}" for number in range(len(names) + 2, 1000))
+    history = f"from event where entity_key = {place['key']} and entity_kind = $1"
+    entity = (
+        f"insert into {t.name} ({', '.join(names)}, revision) "
+        f"values ({', '.join(place.values())}, (select coalesce(max(revision), 0) + 1 {history})) "
+        "on conflict do nothing returning revision"
+    )
+    parts = [f"made as ({entity})"]
+    for many, columns in ((reference, REFERENCE), (characteristic, CHARACTERISTIC)):
+        arrays = ", ".join(f"{next(following)}::{_sql_type(many.c[name])}[]" for name in columns)
+        parts.append(
+            f"{many.name}_made as (insert into {many.name} (source_key, source_kind, {', '.join(columns)}) "
+            f"select {place['key']}, $1, part.* from made, unnest({arrays}) part)"
+        )
+    given = ", ".join(f"{next(following)}::{_sql_type(event.c[name])}" for name in EVENT)
+    parts.append(
+        f"event_made as (insert into event (entity_key, entity_kind, revision, {', '.join(EVENT)}) "
+        f"select {place['key']}, $1, revision, {given} from made)"
+    )
+    return f"with {', '.join(parts)} select revision from made"
+
+
+@functools.cache
+def swap(kind: Kind) -> str:
+    """Puts new values in the place of an entity that is at a revision, with its event, or does nothing.
+
+    Its parameters are the kind; the revision; the columns of its table but the revision; those of the event.
+    It gives the new revision.
+    """
+    t = table(kind)
+    names = [column.name for column in t.c if column.name != "revision"]
+    place = {name: f"${number}" for number, name in enumerate(names, 3)}
+    following = (f"${number}" for number in range(len(names) + 3, 1000))
+    values = ", ".join(f"{name} = {place[name]}" for name in names if name not in ("key", "id"))
+    given = ", ".join(f"{next(following)}::{_sql_type(event.c[name])}" for name in EVENT)
+    return (
+        f"with made as (update {t.name} set {values}, revision = revision + 1 "
+        f"where key = {place['key']} and id = {place['id']} and revision = $2 returning revision), "
+        f"event_made as (insert into event (entity_key, entity_kind, revision, {', '.join(EVENT)}) "
+        f"select {place['key']}, $1, revision, {given} from made) select revision from made"
+    )
+
+
+REFERENCE = ("relation", "position", "rank", "target_key", "target_kind", "target_id")
+CHARACTERISTIC = ("place", "position", "name", "value")
+EVENT = ("id", "entity_id", "type", "time", "actor", "state_before", "state_after", "document")
+
+
+def _sql_type(column: sa.Column[Any]) -> str:
+    return "text" if isinstance(column.type, sa.Text) else column.type.compile(_DIALECT)
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+def _full_order(page: Page) -> tuple[tuple[Order | None, bool], ...]:
+    """The sort keys that were asked for, and the id, which makes the order total."""
+    return (*((order, order.descending) for order in page.order), (None, False))
+
+
+def _sort_columns(
+    kind: Kind, orders: Sequence[tuple[Order | None, bool]]
+) -> list[tuple[sa.ColumnElement[Any], bool]]:
+    return [
+        (table(kind).c.id if order is None else sort_key(order, kind), descending)
+        for order, descending in orders
+    ]
+
+
+def _labelled(keys: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> list[sa.ColumnElement[Any]]:
+    return [column.label(f"sort{n}") for n, (column, _) in enumerate(keys)]
+
+
+def _bounds(
+    columns: Sequence[tuple[sa.ColumnElement[Any], bool]], page: Page
+) -> list[sa.ColumnElement[bool]]:
+    bounds = []
+    if page.after is not None:
+        bounds.append(beyond(columns, page.after))
+    if page.before is not None:
+        bounds.append(beyond([(column, not descending) for column, descending in columns], page.before))
+    return bounds

@@ -1,0 +1,85 @@
+"""What follows from stored documents, derived anew: `tmfgraph reindex`.
+
+Columns and references are made from a document when it is written. After an upgrade that declares more
+attributes or links, what was written before lacks theirs, until this has run.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.check import check
+from models.declare import Kind, roots
+from models.tables import characteristic, reference, table
+from resolvers.storage.documents import Draft, characteristic_rows, columns_of, copied, reference_rows
+from resolvers.storage.rows import Row, among, row, row_columns
+from tmfgraph import database
+
+BATCH = 500
+
+
+async def run(dsn: str, say: Callable[[str], None]) -> int:
+    """Derives columns and references of every entity anew; gives the number of entities.
+
+    Some hundred entities at a time are locked and rewritten; documents, revisions and events stay as
+    they are. It may be interrupted and started again, and runs beside a server.
+    """
+    engine = database.engine(dsn, connect_args={"timeout": 10})
+    total = 0
+    try:
+        for kind in roots():
+            number, last = 0, None
+            while True:
+                async with engine.begin() as connection:
+                    rows = await _batch(connection, kind, last)
+                    await _rewrite(connection, kind, rows)
+                number += len(rows)
+                if len(rows) < BATCH:
+                    break
+                last = rows[-1].key
+            if number:
+                say(f"{kind.name}: {number:,}")
+            total += number
+    finally:
+        await engine.dispose()
+    return total
+
+
+async def _batch(connection: AsyncConnection, kind: Kind, last: Any) -> list[Row]:
+    """The entities behind a key, in the order of their keys, locked."""
+    t = table(kind)
+    behind = sa.true() if last is None else t.c.key > last
+    statement = sa.select(*row_columns(kind)).where(behind).order_by(t.c.key).limit(BATCH).with_for_update()
+    return [row(found) for found in (await connection.execute(statement)).all()]
+
+
+async def _rewrite(connection: AsyncConnection, kind: Kind, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    t = table(kind)
+    drafts = [_draft(one) for one in rows]
+    values = [{f"new_{name}": value for name, value in columns_of(draft).items()} for draft in drafts]
+    columns = {name.removeprefix("new_"): sa.bindparam(name) for name in values[0] if name != "new_key"}
+    await connection.execute(sa.update(t).where(t.c.key == sa.bindparam("new_key")).values(columns), values)
+    whose = (reference.c.source_kind == kind.name, among(reference.c.source_key, [one.key for one in rows]))
+    await connection.execute(sa.delete(reference).where(*whose))
+    keys = [one.key for one in rows]
+    await connection.execute(
+        sa.delete(characteristic).where(
+            characteristic.c.source_kind == kind.name, among(characteristic.c.source_key, keys)
+        )
+    )
+    found = [made for draft in drafts for made in characteristic_rows(draft.kind, draft.key, draft.body)]
+    if found:
+        await connection.execute(sa.insert(characteristic), found)
+    references = [made for draft in drafts for made in reference_rows(draft)]
+    if references:
+        await connection.execute(sa.insert(reference), references)
+
+
+def _draft(stored: Row) -> Draft:
+    kind = stored.kind.narrowed(stored.body)
+    found = check(kind, copied(stored.body)).references
+    return Draft(kind, stored.id, stored.key, stored.body, found)

@@ -1,0 +1,136 @@
+"""Stored entities as they are read, and the parts of statements that reading and writing share."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from models.check import relations
+from models.declare import KINDS, Kind, Node, roots
+from models.tables import reference, table
+from resolvers.errors import Forbidden, NotFound
+
+_decode = msgspec.json.decode
+
+
+@dataclass(slots=True)
+class Row:
+    """A stored entity: its document as text, decoded when an attribute is first asked for."""
+
+    kind: Kind
+    key: uuid.UUID
+    id: str
+    revision: int
+    modified: str
+    document: str
+    place: tuple[Any, ...] = ()
+    """Its sort keys in the list it came in, for the cursor."""
+    _body: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The attributes, without id and href."""
+        body = self._body
+        if body is None:
+            body = self._body = _decode(self.document)
+        return body
+
+    def get(self, key: str) -> Any:
+        return self.id if key == "id" else self.body.get(key)
+
+    def json(self, url: str) -> str:
+        """The document as REST serves it under the home at `url`, the stored text handed through."""
+        return f'{{"id":"{self.id}","href":"{url}/{self.id}",{self.document[1:]}'
+
+
+class Unseen(Row):
+    """A stored entity for one who may write and not read it: its id, and Forbidden for all else."""
+
+    __slots__ = ("_missing",)
+
+    def __init__(self, of: Row, missing: Forbidden) -> None:
+        """`missing` says what right the caller lacks."""
+        self.kind, self.key, self.id, self.place = of.kind, of.key, of.id, ()
+        self._missing = missing
+
+    def _refused(self) -> Any:
+        raise self._missing
+
+    revision = modified = document = _body = body = property(_refused)  # type: ignore[assignment]
+
+    def get(self, key: str) -> Any:
+        return self.id if key == "id" else self._refused()
+
+    def json(self, url: str) -> str:
+        """What REST may say of it: where it is."""
+        return f'{{"id":"{self.id}","href":"{url}/{self.id}"}}'
+
+
+def row_columns(kind: Kind) -> tuple[sa.ColumnElement[Any], ...]:
+    """What `row` needs of an entity: name of its kind, key, id, revision, when it was written, document."""
+    t = table(kind)
+    name = t.c.kind if kind.root.special else sa.literal(kind.name)
+    return (name.label("kind"), t.c.key, t.c.id, t.c.revision, t.c.modified, t.c.document)
+
+
+def row(found: Any, place: tuple[Any, ...] = ()) -> Row:
+    """The entity of a record that starts with `row_columns`."""
+    return Row(KINDS[found[0]], found[1], found[2], found[3], found[4], found[5], place)
+
+
+def of_kind(kind: Kind) -> sa.ColumnElement[bool]:
+    """Whether a row of the table that kinds share is of this one."""
+    return sa.true() if kind.general is None else table(kind).c.kind == kind.name
+
+
+def among(column: sa.ColumnElement[Any], keys: Any) -> sa.ColumnElement[bool]:
+    """Whether a key is one of these: one parameter, however many they are."""
+    return column == sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Uuid)))
+
+
+def leads() -> sa.ColumnElement[bool]:
+    """Whether a reference row leads to its target: the first kind that holds the id, where several may.
+
+    A reference that names its target's kind has one row, of rank 0. One that does not has a row for
+    each kind that it may point to: the row counts while no kind of a lower rank holds the id.
+    """
+    earlier = reference.alias("earlier")
+    holds = [
+        sa.and_(
+            earlier.c.target_kind == kind.name,
+            sa.exists().where(table(kind).c.key == earlier.c.target_key),
+        )
+        for kind in roots()
+        if kind.name in _OFTEN_UNNAMED
+    ]
+    first = sa.not_(
+        sa.exists().where(
+            earlier.c.source_key == reference.c.source_key,
+            earlier.c.source_kind == reference.c.source_kind,
+            earlier.c.relation == reference.c.relation,
+            earlier.c.position == reference.c.position,
+            earlier.c.rank < reference.c.rank,
+            sa.or_(sa.false(), *holds),
+        )
+    )
+    return sa.or_(reference.c.rank == 0, first)
+
+
+def _groups() -> frozenset[str]:
+    """Names of the kinds that a reference may point to without naming them."""
+    return frozenset(
+        name
+        for kind in roots()
+        for relation in relations(kind)
+        for name in relation.link.targets(None)
+        if len(relation.link.targets(None)) > 1
+    )
+
+
+_OFTEN_UNNAMED = _groups()
+
+
+def not_found(node: Node, id: str) -> NotFound:
+    return NotFound(f"There is no {node.name} {id[:128]}.")

@@ -1,0 +1,1 @@
+"""The types of the graph, as GraphQL and its clients see them."""

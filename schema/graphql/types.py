@@ -1,0 +1,426 @@
+"""GraphQL output types, made from the declarations: what each entity and value offers.
+
+Strawberry makes the schema; the resolvers are attached to it afterwards (`schema/graphql/sdl.py`), so the
+types here carry names, types and descriptions alone.
+"""
+
+import datetime as dt
+import enum
+import functools
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NewType, Optional
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.federation.schema_directives import Key, Shareable
+from strawberry.federation.types import FieldSet
+from strawberry.scalars import JSON
+from strawberry.types.arguments import StrawberryArgument
+
+from models.check import Relation, canonical, relations
+from models.common.base import Entity
+from models.declare import (
+    ABSTRACTS,
+    ENUMERATIONS,
+    KINDS,
+    VALUES,
+    Abstract,
+    Attribute,
+    External,
+    Group,
+    Json,
+    Kind,
+    Link,
+    Points,
+    attributes,
+    description,
+    general_of,
+    link_of,
+    other,
+    roots,
+    special_of,
+)
+
+NODES_BY_DEFAULT = 100
+NODES_AT_MOST = 10_000
+EVENTS_BY_DEFAULT = 100
+EVENTS_AT_MOST = 1000
+NODES_ASSUMED = 10
+"""How many nodes a way back is taken to give, where a cost is told from a text that does not say `first`."""
+VALUES_ASSUMED = 5
+"""How many values a list inside a document is then taken to have."""
+
+
+def _parse_date_time(value: Any) -> str:
+    moment = canonical(value) if isinstance(value, str) else None
+    if moment is None:
+        shown = str(value)[:60]
+        raise GraphQLError(f"A date-time such as 2026-11-24T08:00:00Z is needed, not {shown!r}.")
+    return moment
+
+
+DateTime = strawberry.scalar(
+    name="DateTime",
+    description="A date-time of RFC 3339 in UTC, to the millisecond: 2026-11-24T08:00:00.000Z.",
+    serialize=lambda value: value,
+    parse_value=_parse_date_time,
+)
+
+REVISION_AT_MOST = 2**63 - 1
+
+
+def _parse_revision(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():  # as JSON may write a whole number
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= REVISION_AT_MOST:
+        shown = str(value)[:60]
+        raise GraphQLError(f"A revision is a whole number such as 3, as it was read, not {shown!r}.")
+    return value
+
+
+Revision = NewType("Revision", int)
+REVISION = strawberry.scalar(
+    name="Revision",
+    description="How often an entity has been written, counted from 1: a whole number, which may be larger "
+    "than an Int. It is given back as it was read, as a number or as text.",
+    serialize=lambda value: value,
+    parse_value=_parse_revision,
+)
+
+SCALARS: dict[Any, Any] = {str: str, int: int, float: float, bool: bool, dt.datetime: dt.datetime, Json: JSON}
+
+
+# Types that more than one subgraph may serve, as each has all that it takes to answer for them.
+SHARED = (Shareable(),)
+KEY = (Key(fields=FieldSet("id")),)
+
+
+@strawberry.type(description="Where a page lies in its list.", directives=SHARED)
+class PageInfo:
+    """Where a page lies in its list."""
+
+    has_next_page: bool = strawberry.field(description="Whether more follow after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether some come before this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first edge, for `before`.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last edge, for `after`.")
+
+
+@strawberry.type(
+    description="Something that happened to an entity: its creation, a change, a change of state.",
+    directives=SHARED,
+)
+class Event:
+    """Something that happened to an entity: its creation, a change, a change of state."""
+
+    id: strawberry.ID = strawberry.field(description="Identifier of the event.")
+    type: str = strawberry.field(description="TMF's name of the event, such as ProductOrderStateChangeEvent.")
+    time: dt.datetime = strawberry.field(description="When it happened.")
+    actor: str = strawberry.field(description="Who asked for the change.")
+    revision: int = strawberry.field(description="The entity's revision after the change, counted from 1.")
+    state_before: str | None = strawberry.field(description="State before the change.")
+    state_after: str | None = strawberry.field(description="State after the change.")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way back: the entities of `kind` that refer to `target`, by one of these relations."""
+
+    kind: Kind
+    target: Kind
+    relations: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.kind.plural
+
+    def via_name(self, relation: str) -> str:
+        """The relation as a GraphQL name: `productOrderItem_product`."""
+        return relation.replace(".", "_")
+
+
+@functools.cache
+def ways_back(target: Kind) -> tuple[Way, ...]:
+    """Every kind that may refer to `target`, with the relations by which it may."""
+    ways = []
+    for kind in roots():
+        found = tuple(r.path for r in relations(kind) if _may_point(r, target.root))
+        if found:
+            ways.append(Way(kind, target.root, found))
+    return tuple(ways)
+
+
+def _may_point(relation: Relation, target: Kind) -> bool:
+    return target.name in relation.link.kinds
+
+
+def field(description: str, name: str, arguments: Sequence[StrawberryArgument] = ()) -> Any:
+    made = strawberry.field(name=name, description=description)
+    if arguments:
+        made.arguments = list(arguments)
+    return made
+
+
+def argument(name: str, type_: Any, description: str, **default: Any) -> StrawberryArgument:
+    return StrawberryArgument(name, name, StrawberryAnnotation(type_), description=description, **default)
+
+
+_HISTORY_DOC = (
+    "What happened to it, oldest first: creation, changes, changes of state. One part at a time: where as "
+    "many come as were asked for, there may be more after the `revision` of the last."
+)
+
+
+def _history_arguments() -> list[StrawberryArgument]:
+    first = f"The first so many, at most {EVENTS_AT_MOST}; {EVENTS_BY_DEFAULT} where nothing is said."
+    after = "Only what came after this revision: that of the last event that is known."
+    return [argument("first", Optional[int], first), argument("after", Optional[Revision], after)]
+
+
+def make(
+    name: str,
+    doc: str,
+    fields: Mapping[str, tuple[Any, Any]],
+    *,
+    bases: tuple[type[Any], ...] = (),
+    decorator: Any = strawberry.type,
+    directives: Sequence[object] = (),
+) -> Any:
+    """A Strawberry type from GraphQL field names with their types and fields."""
+    cls = _empty(name, bases)
+    return _fill(cls, name, doc, fields, decorator, directives)
+
+
+def _empty(name: str, bases: tuple[type[Any], ...] = ()) -> type[Any]:
+    return type(name, bases, {"__annotations__": {}, "__module__": __name__})
+
+
+def _fill(
+    cls: Any,
+    name: str,
+    doc: str,
+    fields: Mapping[str, tuple[Any, Any]],
+    decorator: Any,
+    directives: Sequence[object] = (),
+) -> Any:
+    cls.__annotations__ = {_python(key): type_ for key, (type_, _) in fields.items()}
+    for key, (_, made) in fields.items():
+        setattr(cls, _python(key), made)
+    options = {"directives": directives} if directives else {}
+    return decorator(cls, name=name, description=doc, **options)
+
+
+def _python(name: str) -> str:
+    """A field's name as an attribute of a class; `in` and `not` are no such names."""
+    return f"{name}_"
+
+
+class Types:
+    """Every output type, by the declaration that it comes from."""
+
+    def __init__(self) -> None:
+        self._enums: dict[Any, Any] = {cls: _enum(cls) for cls in ENUMERATIONS}
+        self.externals: dict[str, Any] = {}
+        self._unions: dict[str, Any] = {}
+        doc = "How often it has been written, counted from 1; `ifRevision` of a mutation takes it back."
+        of_all = self._plain(attributes(Entity)) | {"revision": (Revision, field(doc, "revision"))}
+        self.entity = make("Entity", description(Entity), of_all, decorator=strawberry.interface)
+        self.abstracts: dict[str, Any] = {}
+        self.values: dict[Any, Any] = {}
+        for cls in VALUES:
+            general = general_of(cls)
+            self.values[cls] = _empty(cls.__name__, (self.values[general],) if general else ())
+        for abstract in ABSTRACTS.values():
+            self.abstracts[abstract.name] = make(
+                abstract.name,
+                abstract.doc,
+                self._plain(a for a in abstract.attributes if a not in attributes(Entity)),
+                bases=(self.entity,),
+                decorator=strawberry.interface,
+            )
+        self.kinds: dict[str, Any] = {}
+        for kind in KINDS.values():
+            base = (
+                self.kinds[kind.general.name]
+                if kind.general
+                else self.abstracts[kind.extends.name]
+                if kind.extends
+                else self.entity
+            )
+            self.kinds[kind.name] = _empty(kind.name, (base,))
+        # Object types for what is none of the special cases of a polymorphic type.
+        polymorphic = [
+            *((cls.__name__, made) for cls, made in self.values.items() if special_of(cls)),
+            *((kind.name, self.kinds[kind.name]) for kind in KINDS.values() if kind.special),
+        ]
+        self.others = {name: _empty(other(name), (made,)) for name, made in polymorphic}
+        self.connections: dict[str, Any] = {}
+        for node in (*KINDS.values(), *ABSTRACTS.values()):
+            self.connections[node.name] = self._connection(node)
+
+    def complete(self, list_arguments: Any) -> None:
+        """Fills the types, now that each can name all others; `list_arguments(kind, way)` are a
+        connection's arguments."""
+        for cls, made in self.values.items():
+            self._complete_value(cls, made)
+        for kind in KINDS.values():
+            self._complete_kind(kind, list_arguments)
+
+    def _complete_value(self, cls: type[Any], made: Any) -> None:
+        general = general_of(cls)
+        inherited = attributes(general) if general else ()
+        fields = self._plain(a for a in attributes(cls) if a not in inherited)
+        if general is None:
+            fields["extension"] = (
+                Optional[JSON],
+                field("Attributes beyond those declared here.", "extension"),
+            )
+        link = link_of(cls)
+        if link is not None:
+            fields["target"] = (Optional[self.target(link)], field(_target_doc(link), "target"))
+        name, doc = cls.__name__, description(cls)
+        if special_of(cls):
+            _fill(made, name, doc, fields, strawberry.interface)
+            self._complete_other(name, list(special_of(cls)), SHARED)
+        else:
+            _fill(made, name, doc, fields, strawberry.type, SHARED)
+
+    def _complete_kind(self, kind: Kind, list_arguments: Any) -> None:
+        made = self.kinds[kind.name]
+        base = kind.general or kind.extends
+        inherited = base.attributes if base else attributes(Entity)
+        fields = self._plain(a for a in kind.attributes if a not in inherited)
+        if kind.general is None:
+            fields |= self._links(kind, list_arguments)
+            fields["history"] = (list[Event], field(_HISTORY_DOC, "history", _history_arguments()))
+            doc = "Attributes beyond those declared here."
+            fields["extension"] = (Optional[JSON], field(doc, "extension"))
+        if kind.special:
+            _fill(made, kind.name, kind.doc, fields, strawberry.interface, KEY)
+            self._complete_other(kind.name, [one.name for one in kind.special], KEY)
+        else:
+            _fill(made, kind.name, kind.doc, fields, strawberry.type, KEY)
+
+    def _links(self, kind: Kind, list_arguments: Any) -> dict[str, tuple[Any, Any]]:
+        fields: dict[str, tuple[Any, Any]] = {}
+        for attribute in kind.attributes:
+            points = attribute.mark(Points)
+            if points:
+                to = points.link.to
+                named = to if isinstance(to, str) else "entity"
+                doc = f"The {named} that `{attribute.key}` names; null where it is not held here."
+                fields[points.field] = (Optional[self.target(points.link)], field(doc, points.field))
+        for way in ways_back(kind):
+            doc = f"The {way.kind.plural} that refer to this {kind.name}."
+            fields[way.name] = (
+                # Null, with an error, where the caller may not read them: the rest is answered all the same.
+                Optional[self.connections[way.kind.name]],
+                field(doc, way.name, list_arguments(way.kind, way)),
+            )
+        return fields
+
+    def _complete_other(self, name: str, special: Sequence[str], directives: Sequence[object]) -> None:
+        doc = f"A {name} that is none of {', '.join(special)}; its `@type` says what it is."
+        _fill(self.others[name], other(name), doc, {}, strawberry.type, directives)
+
+    def of(self, attribute: Attribute) -> Any:
+        """The GraphQL type of an attribute, without list and null."""
+        if attribute.is_value:
+            return self.values[attribute.type]
+        if attribute.key == "id":
+            return strawberry.ID
+        return self._enums.get(attribute.type) or SCALARS[attribute.type]
+
+    def enum(self, cls: type[enum.StrEnum]) -> Any:
+        return self._enums[cls]
+
+    def target(self, link: Link) -> Any:
+        """The GraphQL type of what a link points to."""
+        to = link.to
+        if isinstance(to, str):
+            return self.kinds[to]
+        if isinstance(to, Group):
+            return self._union(to)
+        return self._external(to)
+
+    def _plain(self, found: Any) -> dict[str, tuple[Any, Any]]:
+        """Fields for attributes: lists and what the server always sets are never null, all else may be."""
+        fields = {}
+        for a in found:
+            if a.write_only:
+                continue
+            one = self.of(a)
+            always = a.key in ("id", "href") and a.server_set
+            type_ = list[one] if a.many else one if always else Optional[one]
+            fields[a.graphql_name] = (type_, field(a.doc, a.graphql_name))
+        return fields
+
+    def _union(self, group: Group) -> Any:
+        if not group.kinds:
+            return self.entity
+        if group.name not in self._unions:
+            members = [made for name in group.kinds for made in self._objects(KINDS[name])]
+            either = functools.reduce(operator.or_, members)
+            self._unions[group.name] = Annotated[either, strawberry.union(group.name, description=group.doc)]
+        return self._unions[group.name]
+
+    def _objects(self, kind: Kind) -> list[Any]:
+        """The object types that an entity of this kind may have."""
+        if not kind.special:
+            return [self.kinds[kind.name]]
+        return [*(self.kinds[one.name] for one in kind.special), self.others[kind.name]]
+
+    def _external(self, external: External) -> Any:
+        if external.name not in self.externals:
+            taken = {cls.__name__ for cls in VALUES} | KINDS.keys()
+            if external.name in taken:
+                raise TypeError(f"{external.name} is a type of ours: what others hold needs another name.")
+            fields = {
+                "id": (strawberry.ID, field("Identifier of the entity in the system that holds it.", "id"))
+            }
+            key = Key(fields=FieldSet("id"), resolvable=False)
+            self.externals[external.name] = make(external.name, external.doc, fields, directives=[key])
+        return self.externals[external.name]
+
+    def _connection(self, node: Kind | Abstract) -> Any:
+        one = self.kinds[node.name] if isinstance(node, Kind) else self.abstracts[node.name]
+        edge = make(
+            f"{node.name}Edge",
+            f"One place in a list of {node.plural}.",
+            {
+                "node": (one, field(f"The {node.name} there.", "node")),
+                "cursor": (str, field("Names this place, for `after` and `before`.", "cursor")),
+            },
+        )
+        return make(
+            f"{node.name}Connection",
+            f"A part of a list of {node.plural}.",
+            {
+                "nodes": (list[one], field(f"The {node.plural} of this page.", "nodes")),
+                "edges": (list[edge], field("The same, each with its cursor.", "edges")),
+                "pageInfo": (PageInfo, field("Where this page lies in the list.", "pageInfo")),
+                "totalCount": (
+                    int,
+                    field("How many there are on all pages; counted only where asked for.", "totalCount"),
+                ),
+            },
+        )
+
+
+def _enum(cls: type[enum.StrEnum]) -> Any:
+    made = strawberry.enum(cls, name=cls.__name__, description=description(cls), graphql_name_from="value")
+    for value in made.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        # Three official values are no GraphQL names: "aborted ", "Not Started".
+        value.name = "".join(value.name.split())
+    return made
+
+
+def _target_doc(link: Link) -> str:
+    if isinstance(link.to, External):
+        return f"The {link.to.name}; null here, since another system holds it."
+    names = link.to if isinstance(link.to, str) else link.to.name
+    return f"The {names} itself; null where it is not held here."

@@ -1,0 +1,1 @@
+"""What the TMF paths promise: their contract, and the documents that tell of it."""
