@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from resolvers.access.tokens import INTROSPECT, Access
+from tests.access.test_auth import ISSUER, jwks, scoped
+from tests.access.test_auth import KEYS as SIGNING
 from tests.conftest import Client
-from tests.test_auth import ISSUER, jwks, scoped
-from tests.test_auth import KEYS as SIGNING
 from tmfgraph.settings import SettingError, Settings
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

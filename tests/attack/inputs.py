@@ -13,8 +13,8 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLScalarType, 
 from graphql.language.print_string import print_string
 
 from models.declare import KINDS, Kind
-from tests import queries
-from tests.queries import Map, Step
+from tests.differential import queries
+from tests.differential.queries import Map, Step
 from tests.samples import minimal
 
 JSON = ("Content-Type", "application/json")

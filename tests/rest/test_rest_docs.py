@@ -7,8 +7,8 @@ from tests.conftest import Client
 from tmfgraph import demo
 from tmfgraph.settings import Settings
 
-PAGE = Path(__file__).parent.parent / "docs" / "rest.md"
-TESTS = Path(__file__).parent
+PAGE = Path(__file__).parent.parent.parent / "docs" / "rest.md"
+TESTS = Path(__file__).parent.parent
 
 
 def test_the_requests_of_the_page_answer_as_it_says(client: Client, database_url: str) -> None:
@@ -30,10 +30,12 @@ def test_the_requests_of_the_page_answer_as_it_says(client: Client, database_url
 
 def test_the_tests_that_the_table_names_are_there() -> None:
     table = PAGE.read_text(encoding="utf-8").partition("rule by rule")[2]
-    sources = {path.name: path.read_text(encoding="utf-8") for path in TESTS.glob("*.py")}
+    sources = {
+        path.relative_to(TESTS).as_posix(): path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py")
+    }
     for name in re.findall(r"`(test_\w+)`", table):
         assert any(f"def {name}(" in source for source in sources.values()), name
-    for name in re.findall(r"`tests/(test_\w+\.py)`", table):
+    for name in re.findall(r"`tests/([\w/]*test_\w+\.py)`", table):
         assert name in sources, name
 
 

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 import tmfgraph
 from tests.serving import environment, open_directory, serving
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 BUNDLED = ("migrations", "models", "resolvers", "schema")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.serving import environment, open_directory
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = ("docs", "migrations", "models", "resolvers", "schema", "tmfgraph")
 FILES = ("app.py", "pyproject.toml", "run")
 ATTRIBUTE = '''
@@ -65,7 +65,7 @@ def test_in_a_fresh_checkout_there_is_nothing_to_do(copy: Path) -> None:
 
 def test_an_attribute_gets_its_column_and_stands_in_the_snapshots(copy: Path) -> None:
     before = files(copy)
-    with (copy / "models" / "customer" / "customer.py").open("a", encoding="utf-8") as file:
+    with (copy / "models" / "party" / "customer.py").open("a", encoding="utf-8") as file:
         file.write(ATTRIBUTE)
     migrated = run(copy, "migration", "add the loyalty tier")
     assert migrated.returncode == 0, migrated.stderr

@@ -35,10 +35,10 @@ from resolvers.storage.documents import prepare
 from schema.graphql.sdl import schema
 from schema.graphql.types import ways_back
 from tests.conftest import Client
+from tests.pages.test_pages import CHROMIUM, browser, shot  # noqa: F401  (a fixture)
 from tests.samples import every_kind, fresh, minimal, to_graphql
 from tests.serving import open_directory, serving
-from tests.test_cli import tmfgraph
-from tests.test_pages import CHROMIUM, browser, shot  # noqa: F401  (a fixture)
+from tests.tmfgraph.test_cli import tmfgraph
 from tmfgraph.settings import SettingError, Settings
 
 ISSUER = "https://login.example.com/realms/tmf"

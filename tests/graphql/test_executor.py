@@ -23,7 +23,7 @@ from resolvers.storage.reads import Branch, Page, Statement
 from schema.graphql.sdl import executor, schema
 from tests.conftest import Client
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ORDER = "ProductOrder"
 
 
@@ -35,7 +35,7 @@ def _queries() -> Iterator[tuple[str, str]]:
     for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for text in re.findall(r"```graphql\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
             yield path.name, text
-    for path in (ROOT / "resolvers" / "pages.py", *(ROOT / "tests").glob("test_*.py")):
+    for path in (ROOT / "resolvers" / "pages" / "__init__.py", *(ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and "{" in node.value:
                 yield path.name, node.value

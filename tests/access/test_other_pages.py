@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.test_pages import CHROMIUM, browser, site  # noqa: F401  (fixtures)
+from tests.pages.test_pages import CHROMIUM, browser, site  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
 

@@ -13,9 +13,9 @@ from models.declare import KINDS
 from models.tables import table_name
 from resolvers.background.worker import INTERRUPTED, TRIES_AT_MOST
 from resolvers.behaviour.tasks import CANCELS
+from tests.behaviour.test_tasks import ASYNCHRONOUS, PATHS, get
 from tests.conftest import Client
 from tests.samples import fresh, minimal
-from tests.test_tasks import ASYNCHRONOUS, PATHS, get
 
 DUE = "2026-01-01T00:00:00.000Z"
 CANCEL = "CancelServiceOrder"

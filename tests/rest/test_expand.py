@@ -15,8 +15,8 @@ from resolvers.storage.loaders import Loaders
 from resolvers.storage.rows import Row
 from schema.graphql.types import Way, ways_back
 from tests.conftest import Client
+from tests.graphql.test_graph import fill
 from tests.samples import every_kind, fresh, minimal
-from tests.test_graph import fill
 from tests.test_rules import _attribute, _links, _referring, create, url
 
 BASE = "http://localhost:8000"

@@ -1,6 +1,6 @@
-"""Compiled plans against graphql-core: `python tests/same_answer.py --cases 100000 --seed 0`.
+"""Compiled plans against graphql-core: `python tests/differential/same_answer.py --cases 100000 --seed 0`.
 
-Random queries (`tests/queries.py`) over random data, each answered twice: as the application does, by a plan
+Random queries (`tests/differential/queries.py`) over random data, each answered twice: as the application does, by a plan
 where there is one, and by graphql-core alone. Data, errors and their paths, and the order of keys must be the
 same, byte for byte. The first differences are shown, shrunk to the least query that still tells the two apart.
 Every case can be had again by its seed, block and number: `--seed 0 --block 3 --document 17`.
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 import msgspec
 import sqlalchemy as sa
@@ -77,8 +77,8 @@ from resolvers.storage.conditions import cursor
 from resolvers.storage.documents import Draft, columns_of, prepare
 from resolvers.storage.store import Store
 from schema.graphql.sdl import schema
-from tests import queries
-from tests.queries import HOSTILE, Known, Query
+from tests.differential import queries
+from tests.differential.queries import HOSTILE, Known, Query
 from tmfgraph.settings import Settings
 
 BASE_URL = "https://tmf.example.com"

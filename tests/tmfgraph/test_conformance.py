@@ -21,7 +21,7 @@ from tests.samples import complete, minimal
 from tmfgraph import cli, conformance, logs
 from tmfgraph.conformance import Deviation, Official, Report
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 SPECS = Path(os.environ.get("TMFGRAPH_TMF_SPECS") or ROOT.parent / "shared" / "tmf-specs")
 
 official_only = pytest.mark.skipif(

@@ -128,7 +128,7 @@ def test_the_schema_composes(tmp_path: Path) -> None:
     if node is None:
         pytest.skip(reason="Node.js is not installed: it runs the composer")
     if not (COMPOSITION / "node_modules").is_dir():
-        pytest.skip(reason="the composer is not installed: npm ci --prefix tests/composition")
+        pytest.skip(reason="the composer is not installed: npm ci --prefix tests/graphql/composition")
     graph, elsewhere = tmp_path / "graph.graphql", tmp_path / "elsewhere.graphql"
     graph.write_text(sdl(), encoding="utf-8")
     elsewhere.write_text(ELSEWHERE, encoding="utf-8")

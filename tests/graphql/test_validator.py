@@ -13,8 +13,8 @@ from resolvers.errors import TooMuch
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.validator import examine
 from schema.graphql.sdl import schema
-from tests import queries
-from tests.queries import Known
+from tests.differential import queries
+from tests.differential.queries import Known
 
 CASES = 300
 LIMITS = Limits(tokens=100_000, repetitions=100, fields=100_000, directives_at_one=100, aliases=1000)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from resolvers.access.rates import address_of, cost_of
+from tests.access.test_auth import ISSUER, bearer, jwks, scoped
+from tests.access.test_auth import KEYS as SIGNING
 from tests.conftest import Client
-from tests.test_auth import ISSUER, bearer, jwks, scoped
-from tests.test_auth import KEYS as SIGNING
 
 REDIS = shutil.which("redis-server")
 INDIVIDUAL = "/tmf-api/party/v4/individual"

@@ -8,9 +8,9 @@ import pytest
 
 from models.declare import KINDS, Kind
 from resolvers.access.tokens import scope
+from tests.access.test_auth import beside, guarded, key_file, scoped  # noqa: F401  (fixtures)
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal, to_graphql
-from tests.test_auth import beside, guarded, key_file, scoped  # noqa: F401  (fixtures)
 
 CANARY = "canary-that-nobody-may-see"
 MERGE = {"content-type": "application/merge-patch+json"}

@@ -14,7 +14,7 @@ from tests.conftest import Client
 from tmfgraph import load
 from tmfgraph.settings import Settings
 
-SAMPLES = Path(__file__).parent.parent.parent / "shared" / "tmf-samples"
+SAMPLES = Path(__file__).parent.parent.parent.parent / "shared" / "tmf-samples"
 NEEDS_LENIENCE = {"ServiceOrder", "ResourceOrder", "Service", "Resource"}
 """These break their own official definitions: a mandatory attribute lacks, a date is blank or malformed."""
 

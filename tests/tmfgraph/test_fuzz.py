@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from schema.rest.openapi import apis
-from tests.fuzz import run
 from tests.serving import open_directory, serving
+from tests.tmfgraph.fuzz import run
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Schemathesis against a running server, by the server's own OpenAPI documents: `python tests/fuzz.py`.
+"""Schemathesis against a running server, by the server's own OpenAPI documents: `python tests/tmfgraph/fuzz.py`.
 
 Every API gets generated requests, good and bad, in all phases; a case fails where the server errs (5xx), or
 where its answer is not what the document says. `--examples 400` makes about 10,000 cases an API.
@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 CHECKS = (

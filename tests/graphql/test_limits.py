@@ -14,7 +14,7 @@ from resolvers.graphql.validator import examine
 from schema.graphql.sdl import schema
 from schema.graphql.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED, ways_back
 from tests.conftest import Client
-from tests.test_executor import _queries
+from tests.graphql.test_executor import _queries
 
 LIMITS = Limits()
 

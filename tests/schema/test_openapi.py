@@ -24,7 +24,7 @@ from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
 from tmfgraph import cli, logs
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 NUMBERS = list(openapi.apis())
 METHODS = ("get", "post", "patch", "delete")
 

@@ -8,9 +8,9 @@ from graphql import parse, validate
 
 import app
 from schema.graphql.sdl import schema
-from tests import queries
-from tests.queries import Known
-from tests.same_answer import Report, run
+from tests.differential import queries
+from tests.differential.queries import Known
+from tests.differential.same_answer import Report, run
 from tmfgraph.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -18,9 +18,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from resolvers.pages import EXAMPLES
 from schema.rest.openapi import apis
 from tests.conftest import Client
+from tests.graphql.test_graph import fill
 from tests.serving import open_directory, serving
-from tests.test_cli import tmfgraph
-from tests.test_graph import fill
+from tests.tmfgraph.test_cli import tmfgraph
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHOTS = os.environ.get("TMFGRAPH_SCREENSHOTS")

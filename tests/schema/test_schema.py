@@ -16,7 +16,7 @@ from schema.graphql.sdl import schema, sdl
 from schema.graphql.types import ways_back
 from tmfgraph import database, migrate
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_snapshot_in_git_is_what_the_declarations_yield() -> None:
