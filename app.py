@@ -32,21 +32,23 @@ from resolvers.access.guard import (
 from resolvers.access.rates import Rates
 from resolvers.access.tokens import Authenticator
 from resolvers.background.worker import Worker
-from resolvers.behaviour.tasks import EFFECTS
+from resolvers.behaviour.effects import EFFECTS
 from resolvers.deadline import in_time
 from resolvers.errors import CallerError, HttpError, Unavailable
+from resolvers.graphql.attach import attached
 from resolvers.graphql.fields import Context
 from resolvers.graphql.http import GraphQL, failed
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.profile import DEVELOPMENT, PRODUCTION, Profile
-from resolvers.rest.facade import Rest, error_response
+from resolvers.http import error_response
+from resolvers.rest.facade import Rest
 from resolvers.storage import driver, pool
 from resolvers.storage.budget import Bounds, Budget
+from resolvers.storage.engine import is_pooled_elsewhere, new_engine
 from resolvers.storage.pool import Pool
 from resolvers.storage.store import Store
-from schema.graphql.sdl import schema
 from schema.rest import openapi
-from tmfgraph import database, memory
+from tmfgraph import memory
 from tmfgraph.migrate import at_head
 from tmfgraph.settings import Settings
 
@@ -164,7 +166,7 @@ def build(settings: Settings) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
         started = time.monotonic()
-        schema()
+        attached()
         logger.info("The schema of %d kinds is made in %.1f s.", len(KINDS), time.monotonic() - started)
         memory.spare_collector()
         authenticator.start()
@@ -194,7 +196,11 @@ def build(settings: Settings) -> Starlette:
             Mount("/static", StaticFiles(directory=pages.static_directory())),
         ],
         middleware=[
-            Middleware(Guarded, OnlyOurHosts(our_hosts(settings)), OnlyOurPages(base_url)),
+            Middleware(
+                Guarded,
+                OnlyOurHosts(our_hosts(base_url, settings.base_url, settings.host)),
+                OnlyOurPages(base_url),
+            ),
         ],
         exception_handlers={CallerError: _error, HTTPException: _error, Exception: _error},
         lifespan=lifespan,
@@ -227,9 +233,9 @@ def engine_of(settings: Settings) -> AsyncEngine:
             "The application needs a database: set TMFGRAPH_DATABASE_URL, or use `tmfgraph serve`."
         )
     limits = {"statement_timeout": settings.statement_timeout}
-    if not database.is_pooled_elsewhere(settings.database_url):
+    if not is_pooled_elsewhere(settings.database_url):
         limits["lock_timeout"] = settings.lock_timeout
-    engine = database.engine(
+    engine = new_engine(
         settings.database_url,
         poolclass=NullPool,
         connect_args={

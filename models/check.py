@@ -27,12 +27,10 @@ from models.declare import (
 )
 from models.json_in import MAX_SAFE_INTEGER
 from models.tables import INDEXED_AT_MOST, indexed
+from models.times import canonical
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 ID_PATTERN = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
-
-_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:\d{3}|\d{5}[1-9])Z", re.ASCII)
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,6 @@ def check(kind: Kind, document: dict[str, Any]) -> Checked:
 
 
 @functools.cache
-def relations(kind: Kind) -> tuple[Relation, ...]:
-    """Every place in documents of this kind where a reference may stand."""
-    return tuple({r.path: r for one in (kind, *kind.special) for r in shape(one).relations}.values())
-
-
-@functools.cache
 def holds_secrets(kind: Kind) -> bool:
     """Whether documents of this kind have write-only attributes."""
 
@@ -133,38 +125,6 @@ def holds_secrets(kind: Kind) -> bool:
         )
 
     return found(kind.cls, set())
-
-
-def canonical(text: str) -> str | None:
-    """The date-time in canonical form, None where it is not one of RFC 3339 in the years 1 to 9999."""
-    if _CANONICAL.fullmatch(text):
-        try:
-            dt.datetime.fromisoformat(text)
-        except ValueError:
-            return None
-        return text
-    match = _RFC3339.fullmatch(text)
-    if not match:
-        return None
-    day, time, fraction, offset = match.groups()
-    fraction = (fraction or ".0")[:7]
-    try:
-        return instant(dt.datetime.fromisoformat(f"{day}T{time}{fraction:0<7}{offset.upper()}"))
-    except (ValueError, OverflowError):
-        return None
-
-
-def instant(moment: dt.datetime) -> str:
-    """A moment as canonical text: `2026-11-24T08:00:00.000Z`."""
-    text = moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    micros = moment.microsecond
-    return f"{text}.{micros:06d}Z" if micros % 1000 else f"{text}.{micros // 1000:03d}Z"
-
-
-def now() -> str:
-    """The present moment as canonical text, to the millisecond."""
-    moment = dt.datetime.now(dt.UTC)
-    return instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
 
 
 # ---- what looks like a secret, and would be kept as it is ---------------------------------------

@@ -14,6 +14,10 @@ def error_body(status: int, code: str, reason: str, message: str) -> dict[str, A
     return {"code": code, "reason": reason, "message": message, "status": str(status), "@type": "Error"}
 
 
+class Misconfigured(ValueError):
+    """A setting cannot be used as it is; the message says why, and what to do."""
+
+
 class CallerError(Exception):
     """A request that cannot be carried out, in words for the one who sent it."""
 

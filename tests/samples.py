@@ -22,7 +22,7 @@ from models.declare import (
     link_of,
     special_of,
 )
-from resolvers.behaviour.tasks import CANCELS
+from resolvers.behaviour.cancel import CANCELS
 
 _numbers = itertools.count(1)
 NESTED_AT_MOST = 4

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from models.declare import ABSTRACTS, KINDS, VALUES, Abstract, Kind, family_attributes
-from resolvers.rest.facade import homes
 from schema.graphql.sdl import schema
+from schema.rest.contract import homes
 from tests.conftest import Client
 from tests.samples import minimal
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from resolvers.access.tokens import INTROSPECT, Access
+from resolvers.rights import Access
+from schema.scopes import INTROSPECT
 from tests.access.test_auth import ISSUER, jwks, scoped
 from tests.access.test_auth import KEYS as SIGNING
 from tests.conftest import Client

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.check import relations
 from models.declare import (
     ANY,
     KINDS,
@@ -20,6 +19,7 @@ from models.declare import (
     roots,
     special_of,
 )
+from models.links import relations
 from models.tables import event
 from resolvers.errors import StillReferred
 from tests.conftest import Client

@@ -97,13 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.configure(given)
     paths.enter()
     # Imported here: --help and a wrong flag need no database driver.
+    from resolvers.errors import Misconfigured
     from tmfgraph.checkout import NotACheckout
     from tmfgraph.database import DatabaseUnusable
     from tmfgraph.serve import CannotListen
 
     try:
         return arguments.run(given, arguments)
-    except SettingError as error:
+    except (SettingError, Misconfigured) as error:
         return arguments.parser.error(str(error))
     except (CannotListen, DatabaseUnusable, NotACheckout) as error:
         print(f"tmfgraph: {error}", file=sys.stderr)
@@ -168,9 +169,10 @@ def _demo(given: Settings, arguments: argparse.Namespace) -> int:
 
 def _token(given: Settings, arguments: argparse.Namespace) -> int:
     from resolvers.access import tokens
+    from schema import scopes as known
 
     scopes = arguments.scope or ["*:*:read"]
-    unknown = tokens.unknown(scopes)
+    unknown = known.unknown(scopes)
     if unknown:
         return arguments.parser.error(
             f"--scope {unknown[0]} gives no right: a scope is like tmf622:productOrder:read or "
@@ -181,7 +183,7 @@ def _token(given: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _schema(given: Settings, arguments: argparse.Namespace) -> int:
-    from schema.graphql import sdl
+    from schema.graphql.sdl import sdl
 
     return _put(sdl().rstrip("\n") + "\n", arguments.output)
 

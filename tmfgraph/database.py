@@ -4,23 +4,20 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from typing import TypeVar
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
+from resolvers.storage.engine import new_engine
 from tmfgraph.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tmfgraph.settings import Settings
 
 T = TypeVar("T")
 OLDEST = 14
-
-# Both must be 0 behind PgBouncer in transaction mode. PostgreSQL itself does not know them.
-_CLIENT_OPTIONS = ("statement_cache_size", "prepared_statement_cache_size")
 
 
 class DatabaseUnusable(RuntimeError):
@@ -45,33 +42,11 @@ def opened(settings: Settings) -> Iterator[str]:
         server.stop()
 
 
-def engine(dsn: str, **options: Any) -> AsyncEngine:
-    """An SQLAlchemy engine for a PostgreSQL URL, with whatever `create_async_engine` takes besides.
-
-    asyncpg reads the URL itself, so that all of libpq's spelling works: `?sslmode=verify-full`,
-    several hosts, a socket directory, a password file.
-    """
-    parts = urlsplit(dsn)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    arguments = {name: int(value) for name, value in query if name in _CLIENT_OPTIONS}
-    kept = urlencode([pair for pair in query if pair[0] not in _CLIENT_OPTIONS], quote_via=quote)
-    # Not by `async_creator`, with which SQLAlchemy drops all other arguments of the connection.
-    whole = {"dsn": urlunsplit(parts._replace(query=kept))}
-    options["connect_args"] = whole | arguments | options.get("connect_args", {})
-    return create_async_engine("postgresql+asyncpg://", **options)
-
-
-def is_pooled_elsewhere(dsn: str) -> bool:
-    """Whether PgBouncer in transaction mode is in between: it lets through only settings that it knows."""
-    query = dict(parse_qsl(urlsplit(dsn).query))
-    return any(query.get(name) == "0" for name in _CLIENT_OPTIONS)
-
-
 def run(dsn: str, work: Callable[[sa.Connection], T]) -> T:
     """What `work` returns, called in one transaction on a connection of its own. Raises DatabaseUnusable."""
 
     async def within() -> T:
-        once = engine(dsn, poolclass=NullPool, connect_args={"timeout": 10})
+        once = new_engine(dsn, poolclass=NullPool, connect_args={"timeout": 10})
         try:
             async with contextlib.aclosing(await _connected(once, dsn)) as connection, connection.begin():
                 return await connection.run_sync(work)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from models.check import Relation, relations
+from models.check import Relation
 from models.declare import ANY, DOMAINS, KINDS, Kind
-from schema.graphql.types import ways_back
+from models.links import relations, ways_back
 from tmfgraph.conformance import events, states, table
 
 _INTRO = """\

@@ -1,26 +1,25 @@
 """Documents from files into the store: `tmfgraph load`."""
 
 import asyncio
-import json
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self, TextIO
 
 from asyncpg import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models import json_in
 from models.declare import KINDS, Kind
 from models.json_in import BadJson
+from resolvers.behaviour.files import Place, read
 from resolvers.errors import BadRequest, CallerError, DocumentTooLarge, Invalid
 from resolvers.storage import copy as bulk
 from resolvers.storage.budget import Bounds, Budget
 from resolvers.storage.documents import Draft, check_size, prepare
+from resolvers.storage.engine import new_engine
 from resolvers.storage.store import Store
 from resolvers.storage.transaction import Put
-from tmfgraph import database, memory
+from tmfgraph import memory
 from tmfgraph.settings import Settings
 
 BATCH = 1000
@@ -44,17 +43,6 @@ class Tally:
     @property
     def seen(self) -> int:
         return self.new + self.changed + self.unchanged + self.refused
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a document stands."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 async def run(
@@ -81,7 +69,7 @@ async def run(
         return 2
     progress = _Progress(said, quiet)
     memory.spare_collector(young=500_000)
-    engine = database.engine(dsn, connect_args={"timeout": 10})
+    engine = new_engine(dsn, connect_args={"timeout": 10})
     budget = Budget(Bounds(document_bytes=settings.document_bytes_at_most))
     store = Store(engine, actor="load", strict_references=settings.strict_references, budget=budget)
     try:
@@ -162,71 +150,6 @@ class _Batches:
     async def _stored(self) -> None:
         if self._kept is not None:
             await self._kept
-
-
-def read(name: str) -> Iterator[tuple[Place, Any]]:
-    """The documents of a file with their places; BadJson in place of one that is no JSON."""
-    if name == "-":
-        yield from _scan("standard input", sys.stdin.read())
-        return
-    path = Path(name)
-    with path.open(encoding="utf-8-sig") as file:
-        first = file.readline()
-        if _is_document(first):
-            yield from _lines(name, [first], 1)
-            yield from _lines(name, file, 2)
-        else:
-            yield from _scan(name, first + file.read())
-
-
-def _is_document(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
-
-
-def _lines(name: str, lines: Iterable[str], start: int) -> Iterator[tuple[Place, Any]]:
-    for number, line in enumerate(lines, start):
-        if line.strip():
-            yield Place(name, number), _decoded(line)
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return json_in.decode(text)
-    except BadJson as error:
-        return error
-
-
-def _scan(name: str, text: str) -> Iterator[tuple[Place, Any]]:
-    """Documents one behind the other, or in an array, however they are laid out."""
-    position, line, counted = 0, 1, 0
-    while True:
-        while position < len(text) and text[position] in " \t\r\n,[]":
-            position += 1
-        if position >= len(text):
-            return
-        line += text.count("\n", counted, position)
-        counted = position
-        place = Place(name, line)
-        try:
-            value, position = json_in.DECODER.raw_decode(text, position)
-            json_in.accept(value)
-            yield place, value
-        except (BadJson, json.JSONDecodeError, RecursionError) as error:
-            words = (
-                f"{error.msg} at line {error.lineno}"
-                if isinstance(error, json.JSONDecodeError)
-                else str(error)
-            )
-            yield place, BadJson(f"not JSON: {words}")
-            # The next document starts in the first column, as far as one can tell.
-            position = min(
-                (p for p in (text.find("\n{", position), text.find("\n[", position)) if p >= 0), default=-1
-            )
-            if position < 0:
-                return
 
 
 def _named(name: Any) -> Kind | None:

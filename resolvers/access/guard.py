@@ -10,10 +10,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.access.rates import WRITE, Account, Rates, address_of, cost_of
-from resolvers.access.tokens import Access, Authenticator
+from resolvers.access.tokens import Authenticator
 from resolvers.errors import BadRequest, CallerError, Unauthorized
-from resolvers.rest.facade import error_response
-from tmfgraph.settings import Settings
+from resolvers.http import error_response
+from resolvers.rights import Access
 
 
 def asks_for_graphiql(request: HTTPConnection) -> bool:
@@ -126,12 +126,12 @@ class OnlyOurHosts:
         return self._hosts is None or not given.isdisjoint(self._hosts)
 
 
-def our_hosts(settings: Settings) -> frozenset[str] | None:
+def our_hosts(url: str, base_url: str | None, host: str) -> frozenset[str] | None:
     """The hosts to answer for, None for any: where one listens on every address without a base URL."""
     local = {"localhost", "127.0.0.1", "::1"}
-    if settings.base_url is None and settings.host not in local:
+    if base_url is None and host not in local:
         return None
-    return frozenset({urlsplit(settings.url).hostname or "", settings.host.lower(), *local})
+    return frozenset({urlsplit(url).hostname or "", host.lower(), *local})
 
 
 # ---- pages of others --------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import Message, Scope, Send
 
-from resolvers.errors import CallerError
-from tmfgraph.settings import SettingError
+from resolvers.errors import CallerError, Misconfigured
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -118,7 +117,7 @@ def _connections(url: str) -> Any:
     try:
         from redis.asyncio import ConnectionPool
     except ImportError:
-        raise SettingError(
+        raise Misconfigured(
             "--rate-limit-storage needs the client of Redis: pip install 'tmfgraph[redis]'."
         ) from None
     seconds = SECONDS_FOR_STORAGE

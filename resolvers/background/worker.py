@@ -21,11 +21,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.check import instant, now
 from models.declare import KINDS, Kind, kind_at
 from models.json_in import decode
 from models.tables import event, idempotency, postponed, table
-from resolvers.behaviour import catalog_jobs, tasks
+from models.times import instant, now
+from resolvers.behaviour import cancel, catalog_jobs
 from resolvers.errors import CallerError, Unavailable
 from resolvers.storage import driver, pool
 from resolvers.storage.documents import encode, prepare
@@ -95,10 +95,10 @@ class Worker:
                     KINDS[name],
                     _cancellation_due,
                     _asked_for,
-                    tasks.due_cancellation,
+                    cancel.due_cancellation,
                     functools.partial(_cancellation_failed, KINDS[name]),
                 )
-                for name in tasks.CANCELS
+                for name in cancel.CANCELS
             ),
         ]
         self._turns = asyncio.Semaphore(AT_WORK)
@@ -331,7 +331,7 @@ def _asked_for(t: sa.Table) -> sa.ColumnElement[Any]:
 
 def _cancellation_failed(kind: Kind, reason: str) -> list[dict[str, Any]]:
     end: dict[str, Any] = {"state": "terminatedWithError"}
-    return [{"state": "inProgress"}, end | tasks.told(kind, "UNAVAILABLE", reason)]
+    return [{"state": "inProgress"}, end | cancel.told(kind, "UNAVAILABLE", reason)]
 
 
 # ---- monitors: writes that were accepted with 202 ---------------------------------------------------

@@ -8,15 +8,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from models.check import now
 from models.declare import KINDS, Kind
+from models.times import now
+from resolvers.behaviour.files import read
 from resolvers.errors import BadRequest, Invalid
-from resolvers.rest.query import from_query
+from resolvers.query.tmf630 import from_query
 from resolvers.storage.conditions import EVERYTHING, Condition
 from resolvers.storage.documents import Draft, prepare
 from resolvers.storage.rows import Row
 from resolvers.storage.transaction import Transaction
-from tmfgraph.load import read
 
 CATALOG = ("Catalog", "Category", "ProductSpecification", "ProductOfferingPrice", "ProductOffering")
 LINES = "application/x-ndjson"

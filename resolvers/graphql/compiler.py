@@ -24,7 +24,6 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
-from models.check import relations
 from models.declare import (
     KINDS,
     Abstract,
@@ -37,6 +36,7 @@ from models.declare import (
     other,
     special_of,
 )
+from models.links import relations
 from resolvers.errors import TooMuch
 from resolvers.graphql import fields as graph
 from resolvers.graphql.encoding import NULL

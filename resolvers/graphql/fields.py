@@ -25,10 +25,9 @@ from models.declare import (
     other,
 )
 from models.json_in import BadJson
+from models.links import Way
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest
-from resolvers.rest.query import SORT_KEYS_AT_MOST
-from resolvers.rest.requests import accepted_key, digest
 from resolvers.storage.conditions import (
     All,
     AnyOf,
@@ -42,11 +41,13 @@ from resolvers.storage.conditions import (
     read_cursor,
     regex,
 )
+from resolvers.storage.idempotency import Asked, accepted_key, digest
 from resolvers.storage.loaders import Loaders, leads_to
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row, not_found
-from resolvers.storage.store import Asked, Store
-from schema.graphql.types import EVENTS_AT_MOST, EVENTS_BY_DEFAULT, NODES_AT_MOST, NODES_BY_DEFAULT, Way
+from resolvers.storage.store import Store
+from schema.graphql.types import EVENTS_AT_MOST, EVENTS_BY_DEFAULT, NODES_AT_MOST, NODES_BY_DEFAULT
+from schema.rest.contract import SORT_KEYS_AT_MOST
 
 Resolver = Callable[..., Any]
 

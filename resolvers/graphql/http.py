@@ -15,6 +15,7 @@ from resolvers import metrics
 from resolvers.access.rates import OBJECTS_A_UNIT, charge
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
 from resolvers.graphql import errors
+from resolvers.graphql.attach import attached, executor
 from resolvers.graphql.documents import Document, Documents
 from resolvers.graphql.encoding import Writer
 from resolvers.graphql.executor import COMPILED, InvalidVariables
@@ -23,10 +24,8 @@ from resolvers.graphql.introspection import Introspection
 from resolvers.graphql.limits import Limits, check_cost, check_variables
 from resolvers.graphql.profile import IntrospectionDisabled, Profile
 from resolvers.graphql.validator import Operation
-from resolvers.rest.facade import read_body
-from resolvers.rest.requests import media_type
+from resolvers.http import media_type, read_body
 from resolvers.storage.budget import Budget
-from schema.graphql.sdl import executor, schema
 
 GRAPHQL_BODY_AT_MOST = 256 * 1024
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -52,7 +51,7 @@ class GraphQL:
     def __init__(self, profile: Profile, limits: Limits | None = None) -> None:
         self._profile = profile
         self._limits = limits or Limits()
-        self._schema: Any = schema()._schema
+        self._schema: Any = attached()._schema
         self._executor = executor()
         self._introspection = Introspection(self._schema)
         self.documents = Documents(self._schema, self._limits, suggestions=profile.suggestions)

@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.check import relations
 from models.declare import (
     KINDS,
     Attribute,
-    External,
     Kind,
     Points,
     attributes,
@@ -18,17 +16,16 @@ from models.declare import (
     link_of,
     special_of,
 )
+from models.links import Way
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest, TooMuch
 from resolvers.storage.budget import LESS, Pace
 from resolvers.storage.loaders import Loaders, leads_to
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row
-from schema.graphql.types import Way, ways_back
+from schema.rest.contract import DEPTH_AT_MOST, PATHS_AT_MOST, expandable, family, ways
 
-PATHS_AT_MOST = 20
 STEPS_AT_MOST = 10
-DEPTH_AT_MOST = 3
 REFERRERS_AT_MOST = 100
 INLINED_AT_MOST = 10_000
 NAMED_AT_MOST = 60
@@ -45,12 +42,6 @@ class Expansion:
     paths: Paths
     depth: int
     """0: what the paths name alone; 1: all that a document refers to; 2: what that refers to as well."""
-
-
-def names(kind: Kind) -> list[str]:
-    """All that `expand` may name at a document of this kind, each of which more names may follow."""
-    forward = [_field(kind, r.path) for r in relations(kind) if not isinstance(r.link.to, External)]
-    return list(dict.fromkeys((*forward, *_ways(kind))))
 
 
 @reads("expand or depth")
@@ -106,26 +97,8 @@ async def expanded(
 
 
 @functools.cache
-def _ways(kind: Kind) -> dict[str, Way]:
-    """The ways back by the names that `expand` has for them; an attribute of that name goes first."""
-    declared = {key for one in _family(kind) for key in one.by_key}
-    return {way.kind.singular: way for way in ways_back(kind) if way.kind.singular not in declared}
-
-
-@functools.cache
 def _declared(cls: type[Any]) -> Mapping[str, Attribute]:
     return {attribute.key: attribute for attribute in attributes(cls)}
-
-
-def _field(kind: Kind, path: str) -> str:
-    """A relation's path as `expand` names it: `parentId` leads to what is shown as `parent`."""
-    attribute = next((one.by_key[path] for one in _family(kind) if path in one.by_key), None)
-    points = attribute.mark(Points) if attribute else None
-    return points.field if points else path
-
-
-def _family(kind: Kind) -> tuple[Kind, ...]:
-    return (kind, *kind.special)
 
 
 def _check(kinds: Sequence[Kind], steps: Sequence[str]) -> None:
@@ -140,7 +113,7 @@ def _check(kinds: Sequence[Kind], steps: Sequence[str]) -> None:
 
 
 def _offered(kinds: Iterable[Kind]) -> str:
-    found = sorted({name for kind in kinds for name in names(kind)})
+    found = sorted({name for kind in kinds for name in expandable(kind)})
     more = f" and {len(found) - NAMED_AT_MOST} more" if len(found) > NAMED_AT_MOST else ""
     owners = sorted(kind.name for kind in kinds)
     owner = " or ".join(owners) if len(owners) <= OWNERS_AT_MOST else "an entity of any kind"
@@ -151,10 +124,10 @@ def _beyond(
     entities: Iterable[Kind], values: Iterable[type[Any]], name: str
 ) -> tuple[set[Kind], set[type[Any]]]:
     """What one name may lead to from any of these entities and nested values: entities and nested values."""
-    family = [one for kind in entities for one in _family(kind)]
-    found = {_ways(kind)[name].kind for kind in family if name in _ways(kind)}
+    kinds = [one for kind in entities for one in family(kind)]
+    found = {ways(kind)[name].kind for kind in kinds if name in ways(kind)}
     inside: set[type[Any]] = set()
-    for cls in (*(kind.cls for kind in family), *values):
+    for cls in (*(kind.cls for kind in kinds), *values):
         for attribute in attributes(cls):
             points = attribute.mark(Points)
             if points and points.field == name:
@@ -215,7 +188,7 @@ class _Work:
         own = {key: a for key, a in row.kind.by_key.items() if key in row.body}
         self._inside(value, own, paths, depth)
         for name, following in paths.items():
-            way = _ways(row.kind).get(name)
+            way = ways(row.kind).get(name)
             if way and name not in taken:
                 self._back(value, name, way, row, following, depth)
 

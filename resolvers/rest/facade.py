@@ -6,57 +6,45 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from models.check import Problem
-from models.declare import ABSTRACTS, KINDS, Abstract, Home, Kind
+from models.declare import Abstract, Home, Kind
 from models.json_in import BadJson, decode
-from resolvers.deadline import body_time
-from resolvers.entrances import whole
-from resolvers.errors import BadRequest, CallerError, Forbidden, HttpError, Invalid, TooMuch, error_body
+from resolvers.errors import BadRequest, Forbidden, HttpError, Invalid, TooMuch
+from resolvers.http import media_type, read_body
 from resolvers.rest.expand import expanded
 from resolvers.rest.expand import parse as parse_expansion
 from resolvers.rest.patches import added, json_patch, json_patch_query
 from resolvers.rest.requests import (
-    PROBLEM,
     Query,
     Total,
     check_acceptable,
-    digest,
     etag,
     etag_of,
     etag_of_list,
     idempotency_key,
     last_modified,
     matches,
-    media_type,
     preferences,
-    problem,
     revisions,
     wants_exact_count,
-    wants_problem,
 )
 from resolvers.storage.budget import Budget, Pace
 from resolvers.storage.documents import encode
+from resolvers.storage.idempotency import Asked, digest
 from resolvers.storage.loaders import Loaders
 from resolvers.storage.rows import Row, Unseen
-from resolvers.storage.store import COUNTED_AT_MOST, Asked, Store
+from resolvers.storage.store import COUNTED_AT_MOST, Store
+from schema.rest.contract import JSON_PATCH, homes, monitored_at
 
 BODY_AT_MOST = 2 * 1024 * 1024
 READ_AT_ONCE = 128 * 1024
 """Longer bodies are decoded beside the event loop: 2 MB may hold a million values."""
-JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
 OPERATIONS = {JSON_PATCH: json_patch, "application/json-patch-query+json": json_patch_query}
 """Media types of patches that are lists of operations, and what carries them out."""
-
-
-def homes() -> dict[str, tuple[Home, Kind | Abstract]]:
-    """Every path below which entities answer, with what answers there."""
-    nodes: tuple[Kind | Abstract, ...] = (*KINDS.values(), *ABSTRACTS.values())
-    return {home.url: (home, node) for node in nodes for home in node.homes}
 
 
 _Methods = dict[str, Callable[..., Awaitable[Response]]]
@@ -324,12 +312,6 @@ async def _kind_holding(store: Store, node: Kind | Abstract, id: str) -> Kind:
     return node if isinstance(node, Kind) else (await store.get(node.kinds, id)).kind
 
 
-def monitored_at(path: str) -> Home | None:
-    """Where the monitors are for what is created at a path, None where that is never asynchronous."""
-    base = path.rpartition("/")[0]
-    return next((home for home in KINDS["Monitor"].homes if home.api.base == base), None)
-
-
 def _check_type(request: Request, allowed: Sequence[str], header: str) -> str:
     """The media type of the body, one of these; 415 where it is another."""
     given = media_type(request)
@@ -348,53 +330,8 @@ async def _body(request: Request) -> Any:
         raise BadRequest(str(error)) from None
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body of a request, refused with 413 as soon as it is known to be longer than `limit` bytes."""
-    too_large = HttpError(
-        413, "Content too large", f"A body may have up to {limit} bytes.", {"Connection": "close"}
-    )
-    length = request.headers.get("content-length", "")
-    if (whole(length, 18) or 0) > limit:
-        raise too_large
-    parts, size = [], 0
-    try:
-        with body_time(request):
-            async for part in request.stream():
-                size += len(part)
-                if size > limit:
-                    raise too_large
-                parts.append(part)
-    except ClientDisconnect:
-        raise BadRequest("The connection was closed before the body had arrived.") from None
-    return b"".join(parts)
-
-
 def _json(body: str | bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(body, status, headers, "application/json")
 
 
 # ---- errors -------------------------------------------------------------------------------------
-
-
-def error_response(request: Request, error: Exception) -> Response:
-    """An error as TMF's Error body, whatever raised it."""
-    headers: dict[str, str] = {}
-    if isinstance(error, CallerError):
-        headers = dict(getattr(error, "headers", {}))
-        if error.status == 503:
-            headers["Retry-After"] = "1"
-        return _error(request, error.body(), error.status, headers)
-    if isinstance(error, HTTPException):
-        status, code, reason = error.status_code, error.detail.upper().replace(" ", "_"), error.detail
-        message = f"{request.method} {request.scope['path'][:200]}: {error.detail}."
-        headers = dict(error.headers or {})
-    else:
-        status, code, reason = 500, "INTERNAL_SERVER_ERROR", "Internal server error"
-        message = "Something went wrong inside the server; its log says what."
-    return _error(request, error_body(status, code, reason, message), status, headers)
-
-
-def _error(request: Request, body: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
-    if wants_problem(request):
-        return JSONResponse(problem(body), status, headers, PROBLEM)
-    return JSONResponse(body, status, headers)

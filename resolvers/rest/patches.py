@@ -18,10 +18,9 @@ from models.json_in import MAX_DEPTH
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest, Conflict, FailedTest, PathNotFound, TooMuch
 from resolvers.storage.documents import equal
+from schema.rest.contract import OPERATIONS_AT_MOST, PATH_AT_MOST
 
-OPERATIONS_AT_MOST = 100
 BYTES_AT_MOST = 2 * 1024 * 1024
-PATH_AT_MOST = 1000
 NESTED_AT_MOST = 16
 CHANGES_AT_MOST = 10_000
 PATHS_AT_MOST = 16_000

@@ -4,7 +4,6 @@ import datetime as dt
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +15,15 @@ from starlette.requests import Request
 from models.declare import Kind
 from resolvers.entrances import reads, whole
 from resolvers.errors import BadRequest, HttpError, TooMuch
-from resolvers.rest.query import PATH_AT_MOST, from_json_path, from_query, order_by
+from resolvers.query.tmf630 import PATH_AT_MOST, from_json_path, from_query, order_by
 from resolvers.storage.conditions import All, Condition, bounded, cursor, read_cursor
-from resolvers.storage.documents import without_secrets
+from resolvers.storage.idempotency import accepted_key
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row
+from schema.rest.contract import ALWAYS, LIMIT_AT_MOST, LIMIT_BY_DEFAULT, PROBLEM
 
-LIMIT_BY_DEFAULT = 100
-LIMIT_AT_MOST = 1000
 PARAMETERS_AT_MOST = 100
 FIELDS_AT_MOST = 200
-ALWAYS = ("id", "href", "@type")
-PROBLEM = "application/problem+json"
 OF_LISTS = ("offset", "limit", "sort", "filter", "cursor")
 OF_ALL = ("fields", "expand", "depth")
 
@@ -309,27 +305,6 @@ def revisions(request: Request) -> frozenset[int] | None:
 # ---- media types ------------------------------------------------------------------------------------
 
 
-def media_type(request: Request) -> str:
-    """What the body is said to be, in lower case and without parameters; empty where nothing is said.
-
-    A body counts as JSON only where it is said to be: what a browser sends to another site without asking
-    there first is a form or text, or says nothing. HttpError where it is said to be in another encoding.
-    """
-    return _media_type(",".join(request.headers.getlist("content-type")))
-
-
-@functools.lru_cache(maxsize=100)
-def _media_type(given: str) -> str:
-    essence, _, parameters = given.partition(";")
-    charset = _CHARSET.search(f";{parameters}")
-    if charset and charset[1].strip('"').lower() not in ("utf-8", "utf8"):
-        raise HttpError(415, "Unsupported media type", f'JSON is UTF-8, not "{charset[1][:60]}".')
-    return essence.strip(" \t").lower()
-
-
-_CHARSET = re.compile(r";\s*charset\s*=\s*([^;]*[^;\s])", re.IGNORECASE)
-
-
 def check_acceptable(request: Request) -> None:
     """Refuses with 406 a request that takes no JSON."""
     accept = request.headers.get("accept")
@@ -345,38 +320,8 @@ def _takes_json(accept: str) -> bool:
     )
 
 
-def wants_problem(request: Request) -> bool:
-    """Whether errors are to be problem details (RFC 9457)."""
-    return PROBLEM in request.headers.get("accept", "").lower()
-
-
-def problem(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A TMF Error as problem details; what a program can use beyond it stays."""
-    details = {k: v for k, v in body.items() if k not in ("reason", "message", "status", "@type")}
-    return {
-        "type": "about:blank",
-        "title": body["reason"],
-        "status": int(body["status"]),
-        "detail": body["message"],
-        **details,
-    }
-
-
-def digest(path: str, kind: Kind, body: Any) -> str:
-    """What tells whether two requests under one Idempotency-Key are the same, their secrets left out."""
-    text = json.dumps([path, without_secrets(kind, body)], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def idempotency_key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     return accepted_key(key.strip().strip('"'), "An Idempotency-Key")
-
-
-def accepted_key(key: str, name: str) -> str:
-    """A key as it may be kept; BadRequest, with what it is called, where it may not."""
-    if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
-        raise BadRequest(f"{name} has 1 to 255 printable ASCII characters.")
-    return key

@@ -20,9 +20,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.check import canonical, relations
 from models.declare import ANY, Attribute, External, Json, Kind, Link, link_of
 from models.json_in import decode
+from models.links import relations
 from models.tables import (
     INDEXED_CHARACTERS,
     characteristic,
@@ -32,6 +32,7 @@ from models.tables import (
     reference,
     table,
 )
+from models.times import canonical
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest, TooMuch
 

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.check import now
 from models.declare import KINDS, Kind
 from models.tables import characteristic, event, reference, secret, table
+from models.times import now
 from resolvers.storage.digests import digest
 from resolvers.storage.documents import Draft, characteristic_rows, columns_of, event_row, reference_rows
 

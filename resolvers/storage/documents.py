@@ -8,20 +8,11 @@ from typing import Any
 
 import msgspec
 
-from models.check import (
-    ID_PATTERN,
-    Checked,
-    Found,
-    Problem,
-    Secret,
-    canonical,
-    check,
-    holds_secrets,
-    now,
-    relations,
-)
+from models.check import ID_PATTERN, Checked, Found, Problem, Secret, check, holds_secrets
 from models.declare import Kind, Reached
+from models.links import relations
 from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
+from models.times import canonical, now
 from resolvers.errors import DocumentTooLarge, IllegalMove, Invalid, TooMuch
 from resolvers.storage.rows import Row
 

@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg
 
-from models.check import relations
 from models.declare import Kind
+from models.links import relations
 from models.tables import Text, characteristic, event, key_of, reference, table
 from resolvers.storage.conditions import EVERYTHING, Condition, Order, beyond, expression, sort_key
 from resolvers.storage.kept import kept

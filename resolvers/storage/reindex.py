@@ -14,8 +14,8 @@ from models.check import check
 from models.declare import Kind, roots
 from models.tables import characteristic, reference, table
 from resolvers.storage.documents import Draft, characteristic_rows, columns_of, copied, reference_rows
+from resolvers.storage.engine import new_engine
 from resolvers.storage.rows import Row, among, row, row_columns
-from tmfgraph import database
 
 BATCH = 500
 
@@ -26,7 +26,7 @@ async def run(dsn: str, say: Callable[[str], None]) -> int:
     Some hundred entities at a time are locked and rewritten; documents, revisions and events stay as
     they are. It may be interrupted and started again, and runs beside a server.
     """
-    engine = database.engine(dsn, connect_args={"timeout": 10})
+    engine = new_engine(dsn, connect_args={"timeout": 10})
     total = 0
     try:
         for kind in roots():

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from models.check import relations
 from models.declare import KINDS, Kind, Node, roots
+from models.links import relations
 from models.tables import reference, table
 from resolvers.errors import Forbidden, NotFound
 

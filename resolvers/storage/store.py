@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.check import Problem, holds_secrets
 from models.declare import KINDS, Kind, roots
-from resolvers.access import tokens
 from resolvers.errors import (
     BadRequest,
     CallerError,
@@ -24,6 +23,7 @@ from resolvers.errors import (
     StillReferred,
     Unavailable,
 )
+from resolvers.rights import EVERYTHING, Access
 from resolvers.storage import driver, pool, reads
 from resolvers.storage.budget import UNBOUNDED, Budget
 from resolvers.storage.conditions import Condition
@@ -39,6 +39,7 @@ from resolvers.storage.documents import (
     revised,
     same_index,
 )
+from resolvers.storage.idempotency import Asked
 from resolvers.storage.pool import Lent
 from resolvers.storage.reads import ROW, Page, Statement
 from resolvers.storage.rows import Row, Unseen, not_found, row
@@ -50,14 +51,6 @@ log = logging.getLogger(__name__)
 RETRIES = 5
 COUNTED_AT_MOST = 100_000
 """How far a list is counted unless its exact size is asked for."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A creation that may be asked for again: its Idempotency-Key, and what tells whether it is the same."""
-
-    key: str
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +72,7 @@ class Store:
         self,
         engine: AsyncEngine,
         *,
-        access: tokens.Access = tokens.EVERYTHING,
+        access: Access = EVERYTHING,
         actor: str | None = None,
         strict_references: bool = False,
         effects: Effects | None = None,

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.check import Problem, holds_secrets, now
+from models.check import Problem, holds_secrets
 from models.declare import KINDS, Kind
 from models.tables import characteristic, event, idempotency, key_of, reference, secret, server_key, table
+from models.times import now
 from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, Stale, StillReferred
 from resolvers.storage import reads
 from resolvers.storage.conditions import Condition, expression

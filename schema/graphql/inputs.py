@@ -21,7 +21,8 @@ from models.declare import (
     family_attributes,
     general_of,
 )
-from schema.graphql.types import NODES_AT_MOST, NODES_BY_DEFAULT, SCALARS, Types, Way, argument, make
+from models.links import Way
+from schema.graphql.types import NODES_AT_MOST, NODES_BY_DEFAULT, SCALARS, Types, argument, make
 
 EXTENSION = "Attributes beyond those declared here, merged into the object."
 

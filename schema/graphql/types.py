@@ -9,7 +9,6 @@ import enum
 import functools
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, NewType, Optional
 
 import strawberry
@@ -20,7 +19,6 @@ from strawberry.federation.types import FieldSet
 from strawberry.scalars import JSON
 from strawberry.types.arguments import StrawberryArgument
 
-from models.check import Relation, canonical, relations
 from models.common.base import Entity
 from models.declare import (
     ABSTRACTS,
@@ -40,9 +38,10 @@ from models.declare import (
     general_of,
     link_of,
     other,
-    roots,
     special_of,
 )
+from models.links import ways_back
+from models.times import canonical
 
 NODES_BY_DEFAULT = 100
 NODES_AT_MOST = 10_000
@@ -124,38 +123,6 @@ class Event:
     revision: int = strawberry.field(description="The entity's revision after the change, counted from 1.")
     state_before: str | None = strawberry.field(description="State before the change.")
     state_after: str | None = strawberry.field(description="State after the change.")
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way back: the entities of `kind` that refer to `target`, by one of these relations."""
-
-    kind: Kind
-    target: Kind
-    relations: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return self.kind.plural
-
-    def via_name(self, relation: str) -> str:
-        """The relation as a GraphQL name: `productOrderItem_product`."""
-        return relation.replace(".", "_")
-
-
-@functools.cache
-def ways_back(target: Kind) -> tuple[Way, ...]:
-    """Every kind that may refer to `target`, with the relations by which it may."""
-    ways = []
-    for kind in roots():
-        found = tuple(r.path for r in relations(kind) if _may_point(r, target.root))
-        if found:
-            ways.append(Way(kind, target.root, found))
-    return tuple(ways)
-
-
-def _may_point(relation: Relation, target: Kind) -> bool:
-    return target.name in relation.link.kinds
 
 
 def field(description: str, name: str, arguments: Sequence[StrawberryArgument] = ()) -> Any:

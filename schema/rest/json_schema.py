@@ -17,7 +17,7 @@ from models.declare import (
     special_of,
 )
 from models.json_in import MAX_SAFE_INTEGER
-from resolvers.rest.requests import ALWAYS
+from schema.rest.contract import ALWAYS
 
 Schema = dict[str, Any]
 
@@ -28,7 +28,7 @@ ID = {
     "not": {"enum": [".", ".."]},
 }
 
-# What a task needs beyond the declared attributes, one of these: it says so (`resolvers/behaviour/tasks.py`).
+# What a task needs beyond the declared attributes, one of these (`resolvers/behaviour/billing.py`).
 ONE_OF = {"CustomerBillOnDemand": ("billingAccount", "relatedParty")}
 
 

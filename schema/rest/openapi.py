@@ -7,14 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from models.declare import KINDS, Abstract, Home, Kind
-from resolvers.access.tokens import scope
-from resolvers.rest.expand import DEPTH_AT_MOST, PATHS_AT_MOST, names
-from resolvers.rest.facade import JSON_PATCH, homes, monitored_at
-from resolvers.rest.patches import OPERATIONS_AT_MOST, PATH_AT_MOST
-from resolvers.rest.query import JSONPATH_AT_MOST, SORT_KEYS_AT_MOST, SUFFIXES, filter_names
-from resolvers.rest.requests import LIMIT_AT_MOST, LIMIT_BY_DEFAULT, PROBLEM
 from schema.rest import examples
+from schema.rest.contract import (
+    DEPTH_AT_MOST,
+    JSON_PATCH,
+    JSONPATH_AT_MOST,
+    LIMIT_AT_MOST,
+    LIMIT_BY_DEFAULT,
+    OPERATIONS_AT_MOST,
+    PATH_AT_MOST,
+    PATHS_AT_MOST,
+    PROBLEM,
+    SORT_KEYS_AT_MOST,
+    SUFFIXES,
+    expandable,
+    filter_names,
+    homes,
+    monitored_at,
+)
 from schema.rest.json_schema import ID, Form, Schemas, scalar
+from schema.scopes import scope
 
 Part = dict[str, Any]
 """A part of a document: any JSON object."""
@@ -565,7 +577,7 @@ class _Document:
         return _parameter(name)
 
     def _expand(self, node: Kind | Abstract) -> Part:
-        found = sorted({name for kind in _kinds(node) for name in names(kind)})
+        found = sorted({name for kind in _kinds(node) for name in expandable(kind)})
         doc = "The references to inline, and the names of kinds that refer to it. After each a dot may lead "
         doc += "on, to what can be expanded in what is inlined."
         return self._own(

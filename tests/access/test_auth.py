@@ -25,15 +25,19 @@ from starlette.routing import Mount, Route
 
 import app
 from models.declare import ABSTRACTS, KINDS, Abstract, Kind
-from resolvers.access import guard, tokens
-from resolvers.access.tokens import EVERYTHING, RIGHTS, Access, Authenticator, KeysUnusable, scope
-from resolvers.behaviour.tasks import EFFECTS
+from models.links import ways_back
+from resolvers.access import guard, keys, tokens
+from resolvers.access.keys import KeysUnusable
+from resolvers.access.tokens import Authenticator
+from resolvers.behaviour.effects import EFFECTS
 from resolvers.errors import Forbidden, Unauthorized, Unavailable
-from resolvers.rest.facade import homes
+from resolvers.rights import EVERYTHING, Access
 from resolvers.storage import store
 from resolvers.storage.documents import prepare
+from schema import scopes
 from schema.graphql.sdl import schema
-from schema.graphql.types import ways_back
+from schema.rest.contract import homes
+from schema.scopes import RIGHTS, scope
 from tests.conftest import Client
 from tests.pages.test_pages import CHROMIUM, browser, shot  # noqa: F401  (a fixture)
 from tests.samples import every_kind, fresh, minimal, to_graphql
@@ -407,7 +411,7 @@ def test_a_special_kind_has_a_scope_of_its_own(guarded: Client) -> None:
 
 
 def test_an_unknown_scope_is_known_as_such() -> None:
-    assert tokens.unknown(["tmf622:productOrder:read", "*:*:*", "openid", "tmf622:order:read"]) == [
+    assert scopes.unknown(["tmf622:productOrder:read", "*:*:*", "openid", "tmf622:order:read"]) == [
         "openid",
         "tmf622:order:read",
     ]
@@ -760,7 +764,7 @@ def test_keys_are_found_by_the_metadata_of_an_oauth_server(guarded: Client, issu
 
 
 def test_keys_rotate(guarded: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "SECONDS_BETWEEN_UNKNOWN", 0.3)
+    monkeypatch.setattr(keys, "SECONDS_BETWEEN_UNKNOWN", 0.3)
     old, new = made(ECKey, "P-256", "1"), made(ECKey, "P-256", "2")
     issuer.publish(old)
     authenticator = Authenticator(settings(issuer=issuer.url))
@@ -778,7 +782,7 @@ def test_keys_rotate(guarded: Client, issuer: Issuer, monkeypatch: pytest.Monkey
     time.sleep(0.35)
     assert gets_in(new) and gets_in(old)
     issuer.publish(new)
-    monkeypatch.setattr(tokens, "SECONDS_FRESH", 0.0)
+    monkeypatch.setattr(keys, "SECONDS_FRESH", 0.0)
     assert gets_in(old), "it is fetched anew beside the request"
     guarded.run(asyncio.sleep(0.3))
     assert not gets_in(old) and gets_in(new)
@@ -800,7 +804,7 @@ def test_unknown_keys_do_not_make_us_ask_the_issuer_each_time(guarded: Client, i
 def test_an_outage_of_the_issuer(
     guarded: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    monkeypatch.setattr(tokens, "SECONDS_BETWEEN_TRIES", 0.1)
+    monkeypatch.setattr(keys, "SECONDS_BETWEEN_TRIES", 0.1)
     client = Client(database_url, auth="on", issuer=issuer.url)
     given = bearer(signed(iss=issuer.url))
     try:
@@ -812,12 +816,12 @@ def test_an_outage_of_the_issuer(
         time.sleep(0.15)
         assert client.get(url_of("Customer"), headers=given).status_code == 200
         issuer.stop()  # the keys that are there go on to be good
-        monkeypatch.setattr(tokens, "SECONDS_FRESH", 0.0)
+        monkeypatch.setattr(keys, "SECONDS_FRESH", 0.0)
         for _ in range(3):
             again = bearer(signed(iss=issuer.url, jti=fresh()))
             assert client.get(url_of("Customer"), headers=again).status_code == 200
             time.sleep(0.15)
-        monkeypatch.setattr(tokens, "SECONDS_KEPT", 0.0)
+        monkeypatch.setattr(keys, "SECONDS_KEPT", 0.0)
         again = bearer(signed(iss=issuer.url, jti=fresh()))
         assert client.get(url_of("Customer"), headers=again).status_code == 503
     finally:
@@ -1003,7 +1007,7 @@ def test_a_wrong_call_is_one_sentence(arguments: list[str], message: str, tmp_pa
 def test_a_directory_that_cannot_hold_the_key(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KeysUnusable, match=r"cannot be kept in .*: Not a directory\. Choose another"):
-        tokens.local_key(Settings(data_dir=tmp_path / "file" / "below"))
+        keys.local_key(Settings(data_dir=tmp_path / "file" / "below"))
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

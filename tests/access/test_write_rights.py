@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.declare import KINDS, Kind
-from resolvers.access.tokens import scope
+from schema.scopes import scope
 from tests.access.test_auth import beside, guarded, key_file, scoped  # noqa: F401  (fixtures)
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal, to_graphql

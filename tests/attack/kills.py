@@ -28,8 +28,9 @@ import sqlalchemy as sa
 from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table, table_name
 from resolvers.storage import reindex
+from resolvers.storage.engine import new_engine
 from tests.serving import Serving, open_directory, serving
-from tmfgraph import database, migrate
+from tmfgraph import migrate
 from tmfgraph.embedded import EmbeddedPostgres
 
 SERVICE = KINDS["Service"].homes[0].url
@@ -406,7 +407,7 @@ async def _check(dsn: str, load: Load) -> list[str]:
 
 async def _derived(dsn: str) -> list[Sequence[str]]:
     """All that is derived from documents, in one order."""
-    engine = database.engine(dsn)
+    engine = new_engine(dsn)
     try:
         async with engine.connect() as connection:
             tables = [*(table(kind) for kind in roots()), reference, characteristic, event]

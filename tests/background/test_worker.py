@@ -12,7 +12,7 @@ import pytest
 from models.declare import KINDS
 from models.tables import table_name
 from resolvers.background.worker import INTERRUPTED, TRIES_AT_MOST
-from resolvers.behaviour.tasks import CANCELS
+from resolvers.behaviour.cancel import CANCELS
 from tests.behaviour.test_tasks import ASYNCHRONOUS, PATHS, get
 from tests.conftest import Client
 from tests.samples import fresh, minimal

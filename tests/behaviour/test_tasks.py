@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from models.check import instant
 from models.declare import KINDS
-from resolvers.behaviour.tasks import CANCELS, EFFECTS, SLOT
+from models.times import instant
+from resolvers.behaviour.cancel import CANCELS
+from resolvers.behaviour.effects import EFFECTS
+from resolvers.behaviour.slots import SLOT
 from resolvers.storage.store import Store
 from tests.conftest import Client
 from tests.samples import fresh, minimal

@@ -65,18 +65,20 @@ from models.declare import (
     special_of,
 )
 from models.tables import metadata, table
-from resolvers.access.tokens import EVERYTHING, Access, scope
 from resolvers.errors import Invalid
+from resolvers.graphql.attach import attached
 from resolvers.graphql.errors import public
 from resolvers.graphql.fields import Context
 from resolvers.graphql.http import GraphQL
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.profile import DEVELOPMENT
+from resolvers.rights import EVERYTHING, Access
 from resolvers.storage import copy as bulk
 from resolvers.storage.conditions import cursor
 from resolvers.storage.documents import Draft, columns_of, prepare
 from resolvers.storage.store import Store
 from schema.graphql.sdl import schema
+from schema.scopes import scope
 from tests.differential import queries
 from tests.differential.queries import HOSTILE, Known, Query
 from tmfgraph.settings import Settings
@@ -397,7 +399,7 @@ def _request(case: Case) -> Request:
 async def _by_core(case: Case, context: Context) -> bytes:
     """The answer of graphql-core, put together as the application does."""
     variables = json.loads(json.dumps(case.variables))
-    result: Any = await schema().execute(
+    result: Any = await attached().execute(
         case.text,
         variable_values=variables,
         context_value=context,

@@ -13,6 +13,7 @@ import pytest
 from graphql import GraphQLError, OperationType, get_operation_ast, parse, validate
 
 from models.declare import KINDS
+from resolvers.graphql.attach import executor
 from resolvers.graphql.compiler import NotCovered
 from resolvers.graphql.executor import InvalidVariables
 from resolvers.graphql.limits import Limits
@@ -20,7 +21,7 @@ from resolvers.graphql.validator import Operation, examine
 from resolvers.storage import reads
 from resolvers.storage.conditions import Compare
 from resolvers.storage.reads import Branch, Page, Statement
-from schema.graphql.sdl import executor, schema
+from schema.graphql.sdl import schema
 from tests.conftest import Client
 
 ROOT = Path(__file__).parent.parent.parent

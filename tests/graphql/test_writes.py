@@ -9,10 +9,12 @@ import sqlalchemy as sa
 
 from models.declare import KINDS, Kind
 from models.tables import event, key_of, table
-from resolvers.access.tokens import Access, scope
+from resolvers.rights import Access
 from resolvers.storage.documents import Draft, prepare
-from resolvers.storage.store import Asked, Store
+from resolvers.storage.idempotency import Asked
+from resolvers.storage.store import Store
 from schema.graphql.sdl import schema
+from schema.scopes import scope
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal, to_graphql
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from models.check import relations
 from models.declare import KINDS, External, Kind, Points, roots
+from models.links import Way, relations, ways_back
 from resolvers.errors import BadRequest
-from resolvers.rest.expand import INLINED_AT_MOST, REFERRERS_AT_MOST, Expansion, expanded, names, parse
+from resolvers.rest.expand import INLINED_AT_MOST, REFERRERS_AT_MOST, Expansion, expanded, parse
 from resolvers.storage.documents import prepare
 from resolvers.storage.loaders import Loaders
 from resolvers.storage.rows import Row
-from schema.graphql.types import Way, ways_back
+from schema.rest.contract import expandable
 from tests.conftest import Client
 from tests.graphql.test_graph import fill
 from tests.samples import every_kind, fresh, minimal
@@ -86,7 +86,7 @@ def test_every_reference_expands_to_itself_and_the_entity(
     document = _referring(kind, relation, held["id"], target)
     id = shared.hold(kind, document).id
     plain, name = whole(shared, kind, id), _name(kind, relation)
-    assert name in names(kind)
+    assert name in expandable(kind)
     steps = name.split(".")
     expected = copy.deepcopy(plain)
     if name == relation.path:
@@ -125,7 +125,7 @@ def test_every_way_back_lists_what_refers_to_the_entity(
     if name in kind.by_key:
         assert list(_references(kind, name)), "an attribute hides the way back and leads nowhere itself"
         return
-    assert name in names(kind)
+    assert name in expandable(kind)
     held = create(shared, kind, minimal(kind))
     prefix = fresh(way.kind.name)
     referrers = [
@@ -147,7 +147,7 @@ def _references(kind: Kind, name: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", every_kind())
 def test_what_can_be_expanded_is_what_is_refused_by_no_one(kind: Kind) -> None:
-    found = names(kind)
+    found = expandable(kind)
     assert len(set(found)) == len(found)
     for name in found:
         assert parse([kind], name, None) is not None

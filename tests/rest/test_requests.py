@@ -11,9 +11,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from models.check import instant
 from models.declare import KINDS, Kind
 from models.tables import event, idempotency, table
+from models.times import instant
 from resolvers.storage import store as store_module
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal

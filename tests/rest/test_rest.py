@@ -9,7 +9,7 @@ import pytest
 
 from models.declare import ABSTRACTS, KINDS
 from models.tables import key_of
-from resolvers.rest.facade import homes
+from schema.rest.contract import homes
 from tests.conftest import Client
 
 ORDER = "/tmf-api/productOrderingManagement/v4/productOrder"

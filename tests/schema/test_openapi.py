@@ -13,12 +13,14 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from models.check import canonical, relations
 from models.declare import KINDS, Abstract, Home, Json, Kind, attributes, family_attributes, special_of
-from resolvers.behaviour.tasks import CANCELS
-from resolvers.rest.facade import JSON_PATCH, MERGE_PATCH, OPERATIONS, homes
+from models.links import relations
+from models.times import canonical
+from resolvers.behaviour.cancel import CANCELS
+from resolvers.rest.facade import MERGE_PATCH, OPERATIONS
 from resolvers.storage.documents import prepare
 from schema.rest import examples, openapi
+from schema.rest.contract import JSON_PATCH, homes
 from schema.rest.json_schema import Form
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
-from models.check import canonical
 from models.declare import KINDS, Attribute, Json, Kind, attributes, case_of, family_attributes
+from models.times import canonical
 from resolvers.errors import BadRequest
-from resolvers.rest.query import NotSupported, from_json_path, from_query
+from resolvers.query.tmf630 import NotSupported, from_json_path, from_query
 from resolvers.storage.conditions import (
     All,
     AnyOf,

@@ -26,15 +26,15 @@ from resolvers.errors import TooMuch, Unavailable
 from resolvers.storage import driver
 from resolvers.storage import pool as connections
 from resolvers.storage.budget import Bounds, Budget
+from resolvers.storage.engine import new_engine
 from resolvers.storage.pool import LEFT, Lent, Pool
 from resolvers.storage.reads import Statement
 from resolvers.storage.store import Store
-from tmfgraph import database
 
 
 @asynccontextmanager
 async def pooled(url: str, size: int) -> AsyncIterator[Pool]:
-    engine = database.engine(url, poolclass=NullPool)
+    engine = new_engine(url, poolclass=NullPool)
     try:
         yield Pool(engine, size=size)
     finally:
@@ -162,7 +162,7 @@ def test_who_gets_none_in_time_hears_that_they_are_busy(postgres: str) -> None:
 
 def test_a_connection_that_could_not_be_made_leaves_room_for_another(postgres: str) -> None:
     async def work() -> None:
-        engine = database.engine("postgresql://nobody@127.0.0.1:1/none", poolclass=NullPool)
+        engine = new_engine("postgresql://nobody@127.0.0.1:1/none", poolclass=NullPool)
         pool = Pool(engine, size=2)
         for _ in range(5):
             with pytest.raises(ConnectionRefusedError):

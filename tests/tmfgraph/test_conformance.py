@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator, FormatChecker
 
-from models.check import canonical
 from models.declare import ABSTRACTS, KINDS, Home, Kind
+from models.times import canonical
 from tests.conftest import Client
 from tests.samples import complete, minimal
 from tmfgraph import cli, conformance, logs

@@ -14,9 +14,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.check import canonical
 from models.declare import KINDS, roots
 from models.tables import table_name
+from models.times import canonical
 from resolvers.pages import ACTIVATION, CHAIN, MONEY, WAY_BACK
 from resolvers.storage.documents import Draft, prepare
 from tmfgraph import demo

@@ -17,6 +17,7 @@ from models.declare import KINDS
 from models.tables import table
 from resolvers.storage import copy as bulk
 from resolvers.storage.documents import Draft, prepare
+from resolvers.storage.engine import new_engine
 from tmfgraph import database
 from tmfgraph.demo.catalog import catalog_documents
 from tmfgraph.demo.common import Document
@@ -108,7 +109,7 @@ async def _ensure(dsn: str) -> None:
 @asynccontextmanager
 async def _alone(dsn: str) -> AsyncIterator[tuple[AsyncEngine, AsyncConnection]]:
     """An engine, and a connection that keeps everybody else from adding demo data meanwhile."""
-    engine = database.engine(dsn, connect_args={"timeout": 10})
+    engine = new_engine(dsn, connect_args={"timeout": 10})
     try:
         async with engine.connect() as connection, connection.begin():
             for setting in ("idle_in_transaction_session_timeout", "statement_timeout", "lock_timeout"):

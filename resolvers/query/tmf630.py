@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.check import relations
 from models.declare import Attribute, Json, Kind, family_attributes
 from resolvers.errors import BadRequest
 from resolvers.storage.conditions import All, AnyOf, Compare, Condition, Inside, Not, Order, regex, typed
+from schema.rest.contract import JSONPATH_AT_MOST, SORT_KEYS_AT_MOST, SUFFIXES, filter_names
 
-SUFFIXES = ("eq", "ne", "gt", "gte", "lt", "lte", "regex")
 # The literal forms, as they stand in a decoded query string; a longer one before what it starts with.
 LITERALS = {
     ">=": "gte",
@@ -157,20 +156,7 @@ def _inner(attribute: Attribute) -> tuple[Attribute, ...]:
     return family_attributes(attribute.type) if attribute.is_value else ()
 
 
-def filter_names(kind: Kind) -> list[str]:
-    """The first-level names, and the ids of references, by which a kind can be filtered over REST."""
-    plain = [a.key for a in kind.attributes if a.is_scalar and a.key != "href"]
-    references = [
-        f"{r.path}.{r.link.id_key}"
-        for r in relations(kind)
-        if r.path not in kind.by_key or not kind.by_key[r.path].is_scalar
-    ]
-    return [*plain, *references]
-
-
 # ---- sort -----------------------------------------------------------------------------------------
-
-SORT_KEYS_AT_MOST = 8
 
 
 def order_by(kinds: Sequence[Kind], text: str | None) -> tuple[Order, ...]:
@@ -196,7 +182,6 @@ def _order(kinds: Sequence[Kind], key: str, text: str) -> Order:
 
 # ---- JSONPath -------------------------------------------------------------------------------------
 
-JSONPATH_AT_MOST = 2000
 DEPTH_AT_MOST = 16
 COMPARISONS_AT_MOST = 100
 _TOKEN = re.compile(

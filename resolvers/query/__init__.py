@@ -1,0 +1,1 @@
+"""The language that lists are asked in: text in, conditions out. REST lists and export jobs share it."""
