@@ -30,7 +30,7 @@ from resolvers.access import guard, keys, tokens
 from resolvers.access.keys import KeysUnusable
 from resolvers.access.tokens import Authenticator
 from resolvers.behaviour.effects import EFFECTS
-from resolvers.errors import Forbidden, Unauthorized, Unavailable
+from resolvers.errors import Forbidden, Misconfigured, Unauthorized, Unavailable
 from resolvers.rights import EVERYTHING, Access
 from resolvers.storage import store
 from resolvers.storage.documents import prepare
@@ -860,7 +860,7 @@ def test_what_an_issuer_may_do_wrong(
 
 
 def test_an_issuer_must_be_reached_by_https() -> None:
-    with pytest.raises(SettingError, match=r"http://login\.example\.com is no https address"):
+    with pytest.raises(Misconfigured, match=r"http://login\.example\.com is no https address"):
         Authenticator(settings(issuer="http://login.example.com"))
 
 
