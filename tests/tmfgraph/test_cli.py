@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from tests.serving import MODULE, environment, open_directory, serving
-from tmfgraph import __version__, cli, logs
+from tmfgraph import __version__, cli, commands, logs
 
 COMMANDS = [
     "serve",
@@ -24,6 +25,8 @@ COMMANDS = [
     "openapi",
     "reindex",
     "token",
+    "migration",
+    "refresh",
 ]
 
 
@@ -60,6 +63,27 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]):
     code, help, _ = said(capsys, "--help")
     assert code == 0
     assert all(f"\n    {command}" in help for command in COMMANDS)
+
+
+def test_every_file_of_a_command_is_listed():
+    files = {path.stem for path in Path(commands.__file__).parent.glob("*.py")}
+    assert sorted(commands.NAMES) == sorted(files - {"__init__", "common"})
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--help"], ["serve", "--prot", "1"]])
+def test_help_and_a_wrong_flag_load_neither_the_driver_nor_the_schema(arguments: list[str]):
+    code = f"""
+import sys
+from tmfgraph import cli
+try:
+    cli.main({arguments})
+except SystemExit:
+    pass
+heavy = {{"asyncpg", "sqlalchemy", "alembic", "graphql", "strawberry", "models", "schema", "resolvers"}}
+sys.exit(", ".join(heavy & set(sys.modules)) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_version(capsys: pytest.CaptureFixture[str]):
