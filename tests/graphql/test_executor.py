@@ -36,7 +36,9 @@ def _queries() -> Iterator[tuple[str, str]]:
     for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for text in re.findall(r"```graphql\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
             yield path.name, text
-    for path in (ROOT / "resolvers" / "pages" / "__init__.py", *(ROOT / "tests").rglob("test_*.py")):
+    for path in (ROOT / "resolvers" / "pages" / "examples").glob("*.graphql"):
+        yield path.name, path.read_text(encoding="utf-8")
+    for path in (ROOT / "tests").rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and "{" in node.value:
                 yield path.name, node.value

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.declare import KINDS
-from resolvers.pages import CHAIN, EXAMPLES
+from resolvers.pages import EXAMPLES
 from resolvers.storage import copy as bulk
 from resolvers.storage.documents import Draft, prepare
 from tests.conftest import Client
@@ -85,7 +85,7 @@ def fill(client: Client, numbers: range) -> None:
 
 def test_the_chain_leads_from_a_customer_to_the_network(client: Client) -> None:
     fill(client, range(3))
-    nodes = client.data(CHAIN)["customers"]["nodes"]
+    nodes = client.data(EXAMPLES["orders_to_network"])["customers"]["nodes"]
     assert len(client.statements) <= LINKS_OF_THE_CHAIN + 1
     assert [node["name"] for node in nodes] == ["Customer 000000", "Customer 000001", "Customer 000002"]
     order = nodes[1]["productOrders"]["nodes"][0]
@@ -261,7 +261,7 @@ def test_errors_have_codes_and_tell_nothing_of_the_inside(client: Client) -> Non
 
 def test_every_example_of_graphiql_runs(client: Client) -> None:
     fill(client, range(2))
-    for example in EXAMPLES:
+    for example in EXAMPLES.values():
         for name in ("NewPerson", "People") if "mutation" in example else (None,):
             body = {"query": example, "operationName": name}
             answer = client.post("/graphql", body).json()

@@ -17,7 +17,7 @@ import pytest
 from models.declare import KINDS, roots
 from models.tables import table_name
 from models.times import canonical
-from resolvers.pages import ACTIVATION, CHAIN, MONEY, WAY_BACK
+from resolvers.pages import EXAMPLES
 from resolvers.storage.documents import Draft, prepare
 from tmfgraph import demo
 from tmfgraph.settings import Settings
@@ -373,7 +373,7 @@ def test_ensure_by_two_at_once_fills_once(database_url: str) -> None:
 
 def test_example_queries_have_rich_answers(shared: Any, module_database_url: str) -> None:
     demo.ensure(module_database_url, Settings())
-    for customer in shared.data(CHAIN)["customers"]["nodes"]:
+    for customer in shared.data(EXAMPLES["orders_to_network"])["customers"]["nodes"]:
         assert customer["productOrders"]["totalCount"] >= 1
         done = customer["productOrders"]["nodes"][0]
         [services] = done["serviceOrders"]["nodes"]
@@ -383,13 +383,13 @@ def test_example_queries_have_rich_answers(shared: Any, module_database_url: str
             assert item["product"]["target"]["realizingService"][0]["target"]["supportingResource"][0][
                 "target"
             ]
-    ports = shared.data(WAY_BACK)["resources"]["nodes"]
+    ports = shared.data(EXAMPLES["who_is_hit"])["resources"]["nodes"]
     assert {port["operationalState"] for port in ports} == {"enable", "disable"}
     for port in ports:
         assert port["services"]["totalCount"] >= 2
         for service in port["services"]["nodes"]:
             assert service["products"]["nodes"][0]["relatedParty"][0]["target"]["name"]
-    for customer in shared.data(MONEY)["customers"]["nodes"]:
+    for customer in shared.data(EXAMPLES["money"])["customers"]["nodes"]:
         for bill in customer["customerBills"]["nodes"]:
             charges = [charge["taxIncludedAmount"] for charge in bill["appliedCustomerBillingRates"]["nodes"]]
             assert sum(map(cents, charges)) == cents(bill["taxIncludedAmount"])
@@ -399,7 +399,7 @@ def test_example_queries_have_rich_answers(shared: Any, module_database_url: str
             product["appliedCustomerBillingRates"]["nodes"] for product in customer["products"]["nodes"]
         )
     assert len(shared.statements) == 7
-    first = shared.data(ACTIVATION)["productOrders"]["nodes"][0]
+    first = shared.data(EXAMPLES["activations"])["productOrders"]["nodes"][0]
     assert len(shared.statements) <= 10
     assert first["appointments"]["nodes"][0]["status"] == "completed"
     assert first["relatedParty"][0]["target"]["digitalIdentities"]["nodes"][0]["credential"]
