@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+TOO_SLOW = "The request took too long; ask for less at a time, or try again."
 _DEADLINE = "tmfgraph.deadline"
 
 

@@ -4,6 +4,9 @@ import os
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -18,6 +21,15 @@ _COMPILED = _OPERATIONS.labels("compiled", "")
 def count_operation(reason: str | None) -> None:
     """Counts an operation that was answered by a plan, or for some reason by graphql-core."""
     (_COMPILED if reason is None else _OPERATIONS.labels("graphql-core", reason)).inc()
+
+
+def routes() -> list[Route]:
+    """What answers at /metrics."""
+
+    async def counts(request: Request) -> Response:
+        return Response(exposed(), media_type=MEDIA_TYPE)
+
+    return [Route("/metrics", counts)]
 
 
 def exposed() -> bytes:

@@ -9,6 +9,11 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
 from models.declare import ABSTRACTS, DOMAINS, KINDS, Abstract, Kind
 from models.declare import description as described
 from schema.rest.openapi import apis
@@ -28,6 +33,31 @@ EXAMPLES = {
     for path in sorted((HERE / "examples").glob("*.graphql"))
 }
 """The example queries by name, in the order of GraphiQL's tabs: their files are numbered."""
+
+
+def routes(*, graphiql: bool) -> list[Route]:
+    """What answers at / and /docs; `graphiql` says whether there is GraphiQL to point to."""
+
+    async def home(request: Request) -> Response:
+        return HTMLResponse(index(graphiql), headers=HEADERS)
+
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(swagger(), headers=HEADERS)
+
+    return [Route("/", home), Route("/docs", docs)]
+
+
+def static_files() -> list[Mount]:
+    """What answers below /static: the files that the pages need."""
+    return [
+        Mount("/static/swagger", StaticFiles(directory=swagger_directory())),
+        Mount("/static", StaticFiles(directory=static_directory())),
+    ]
+
+
+def editor(needs_token: bool) -> Response:
+    """GraphiQL, for a browser that opens /graphql."""
+    return HTMLResponse(graphiql(needs_token), headers=HEADERS)
 
 
 def static_directory() -> Path:
