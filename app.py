@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from models.declare import KINDS
+from models import WHOLE
+from models.tables import tables
 from resolvers import metrics, pages
 from resolvers.access.guard import (
     NEEDS_TOKEN,
@@ -92,7 +93,8 @@ def build(settings: Settings) -> Starlette:
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
         started = time.monotonic()
         attached()
-        logger.info("The schema of %d kinds is made in %.1f s.", len(KINDS), time.monotonic() - started)
+        tables(WHOLE)
+        logger.info("The schema of %d kinds is made in %.1f s.", len(WHOLE.kinds), time.monotonic() - started)
         memory.spare_collector()
         authenticator.start()
         working = asyncio.create_task(worker.run())

@@ -7,7 +7,8 @@ from alembic import context
 from alembic.autogenerate.rewriter import Rewriter
 from alembic.operations import ops
 
-from models.tables import metadata
+from models import WHOLE
+from models.tables import tables
 from tmfgraph import database, migrate
 from tmfgraph.settings import Settings
 
@@ -32,7 +33,7 @@ def keep_documents_out_of_line(
 def run(connection: sa.Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=metadata,
+        target_metadata=tables(WHOLE),
         compare_type=True,
         process_revision_directives=rewriter,
     )
@@ -49,7 +50,7 @@ given: sa.Connection | None = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 elif context.is_offline_mode():
-    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+    context.configure(dialect_name="postgresql", target_metadata=tables(WHOLE), literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 else:

@@ -2,6 +2,10 @@
 
 from importlib import import_module
 
+from models import declare
+from models.declare import World, resources
+
+_kinds: list[type] = []
 # Domain by domain: a domain refers to values of those before it.
 for _name in (
     "resource.inventory",
@@ -23,4 +27,12 @@ for _name in (
     "party.party_role",
     "party.identity",
 ):
-    import_module(f"models.{_name}")
+    _kinds += resources(import_module(f"models.{_name}"))
+
+WHOLE = World(_kinds)
+"""All kinds together: what is served, migrated and tested where nothing else is said."""
+
+declare.KINDS.update(WHOLE.kinds)
+declare.ABSTRACTS.update(WHOLE.abstracts)
+declare.VALUES.extend(WHOLE.values)
+declare.ENUMERATIONS.extend(WHOLE.enumerations)

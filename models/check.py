@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from models.declare import (
@@ -19,6 +19,8 @@ from models.declare import (
     Kind,
     Link,
     Points,
+    Targets,
+    World,
     attributes,
     family_attributes,
     general_of,
@@ -54,7 +56,11 @@ class Relation:
     path: str
     """Attribute names from the root, without indexes: `productOrderItem.product`. Values that hold
     values of their own type repeat the path of the outermost."""
-    link: Link
+    targets: Targets
+
+    @property
+    def link(self) -> Link:
+        return self.targets.link
 
 
 class Found(NamedTuple):
@@ -63,8 +69,7 @@ class Found(NamedTuple):
     relation: str
     position: int
     kinds: tuple[str, ...]
-    """Where the target may be, in the order in which to look; never empty. The name of what another
-    system holds, where it is such a reference."""
+    """Where the target may be, in the order in which to look; never empty. Other systems may hold it."""
     id: str
 
 
@@ -221,17 +226,24 @@ class _Shape:
 
 @functools.cache
 def shape(kind: Kind) -> _Shape:
-    found: dict[str, Relation] = {}
-    check = _object(kind.cls, kind.api.number, "", {}, found, short=indexed(kind))
-    return _Shape(check, tuple(found.values()))
+    entity = _Entity(kind.world, kind.api.number, {})
+    check = _object(kind.cls, entity, "", {}, short=indexed(kind))
+    return _Shape(check, tuple(entity.relations.values()))
 
 
-def _value(
-    cls: type[Any], api: str, path: str, within: dict[type[Any], _Handler], relations: dict[str, Relation]
-) -> _Handler:
+@dataclass(frozen=True)
+class _Entity:
+    """What a check is made for: entities of one API in one world, and where references were seen in them."""
+
+    world: World
+    api: str
+    relations: dict[str, Relation]
+
+
+def _value(cls: type[Any], entity: _Entity, path: str, within: dict[type[Any], _Handler]) -> _Handler:
     """The check of a nested object; of a polymorphic one, that of the case which its @type names."""
-    plain = _object(cls, api, path, within, relations)
-    cases = {name: _object(case, api, path, within, relations) for name, case in special_of(cls).items()}
+    plain = _object(cls, entity, path, within)
+    cases = {name: _object(case, entity, path, within) for name, case in special_of(cls).items()}
     if not cases:
         return plain
 
@@ -245,10 +257,9 @@ def _value(
 
 def _object(
     cls: type[Any],
-    api: str,
+    entity: _Entity,
     path: str,
     within: dict[type[Any], _Handler],
-    relations: dict[str, Relation],
     *,
     short: frozenset[str] = frozenset(),
 ) -> _Handler:
@@ -290,38 +301,36 @@ def _object(
         return value
 
     nested = {**within, cls: check}
+    unseen = replace(entity, relations={})  # nobody is to find a secret by what it refers to either
     for attribute in family_attributes(general_of(cls) or cls):
-        if attribute.write_only:  # nobody is to find it by what it refers to either
-            hidden[attribute.key] = _attribute(attribute, api, path, nested, {})
+        if attribute.write_only:
+            hidden[attribute.key] = _attribute(attribute, unseen, path, nested)
     for attribute in attributes(cls):
         if not attribute.write_only:
-            handlers[attribute.key] = _attribute(attribute, api, path, nested, relations)
+            handlers[attribute.key] = _attribute(attribute, entity, path, nested)
             if attribute.key in short:
                 handlers[attribute.key] = _short(handlers[attribute.key])
             elif attribute.type in _ALWAYS_GOOD and not attribute.many and attribute.mark(Points) is None:
                 good[attribute.key] = attribute.type
-        if attribute.mandatory_for(api):
+        if attribute.mandatory_for(entity.api):
             mandatory.append(attribute.key)
     link = link_of(cls) if path else None
-    follow = _follow(link, path, relations) if link else None
+    follow = _follow(entity.world.targets(link), path, entity.relations) if link else None
     short_id = _short(lambda value, at, run: value)  # secrets are found by it
     return check
 
 
 def _attribute(
-    attribute: Attribute,
-    api: str,
-    path: str,
-    within: dict[type[Any], _Handler],
-    relations: dict[str, Relation],
+    attribute: Attribute, entity: _Entity, path: str, within: dict[type[Any], _Handler]
 ) -> _Handler:
     place = f"{path}.{attribute.key}" if path else attribute.key
     points = attribute.mark(Points)
     if attribute.is_value:
-        one = _value(attribute.type, api, place, within, relations)
+        one = _value(attribute.type, entity, place, within)
     elif points is not None:
-        relations[place] = Relation(place, points.link)
-        one = _pointing_scalar(place, points)
+        targets = entity.world.targets(points)
+        entity.relations[place] = Relation(place, targets)
+        one = _pointing_scalar(place, targets)
     else:
         one = _scalar(attribute)
     return _list(one) if attribute.many else one
@@ -356,25 +365,25 @@ def _list(one: _Handler) -> _Handler:
     return check
 
 
-def _follow(link: Link, place: str, relations: dict[str, Relation]) -> Callable[[dict[str, Any], _Run], None]:
-    relations[place] = Relation(place, link)
+def _follow(
+    targets: Targets, place: str, relations: dict[str, Relation]
+) -> Callable[[dict[str, Any], _Run], None]:
+    relations[place] = Relation(place, targets)
 
     def follow(value: dict[str, Any], run: _Run) -> None:
-        id = value.get(link.id_key)
-        if isinstance(id, str) and id:
-            kinds = link.targets(value.get(link.type_key))
-            if kinds:
-                run.reference(place, kinds, id)
+        kinds, id = targets.recorded(value)
+        if kinds:
+            run.reference(place, kinds, id)
 
     return follow
 
 
-def _pointing_scalar(place: str, points: Points) -> _Handler:
+def _pointing_scalar(place: str, targets: Targets) -> _Handler:
     def check(value: Any, at: _Path, run: _Run) -> Any:
         if not isinstance(value, str):
             run.problem(at, f"must be a string, not {_name(value)}")
         else:
-            kinds, id = points.found(value)
+            kinds, id = targets.recorded(value)
             if kinds:
                 run.reference(place, kinds, id)
         return value

@@ -4,10 +4,7 @@ import functools
 from dataclasses import dataclass
 
 from models.check import Relation, shape
-from models.declare import (
-    Kind,
-    roots,
-)
+from models.declare import Kind
 
 
 @dataclass(frozen=True)
@@ -31,15 +28,11 @@ class Way:
 def ways_back(target: Kind) -> tuple[Way, ...]:
     """Every kind that may refer to `target`, with the relations by which it may."""
     ways = []
-    for kind in roots():
-        found = tuple(r.path for r in relations(kind) if _may_point(r, target.root))
+    for kind in target.world.roots:
+        found = tuple(r.path for r in relations(kind) if target.root in r.targets.kinds)
         if found:
             ways.append(Way(kind, target.root, found))
     return tuple(ways)
-
-
-def _may_point(relation: Relation, target: Kind) -> bool:
-    return target.name in relation.link.kinds
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The tables: one for each kind, and those of references and events. Metadata for Alembic.
+"""The tables of a world: one for each kind, and those of references and events. Metadata for Alembic.
 
 A kind's table is narrow: a derived key, the id, a typed column for each scalar, and the document as
 REST serves it (without id and href), which PostgreSQL keeps out of line so that the other columns
@@ -15,15 +15,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.declare import Attribute, Json, Kind, attributes, roots
+from models.declare import Attribute, Json, Kind, World, attributes
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-        "pk": "%(table_name)s_pkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-    }
-)
+_NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s",
+    "pk": "%(table_name)s_pkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+}
+
+metadata = sa.MetaData(naming_convention=_NAMING)
+"""The tables that every world has, whatever its kinds."""
 
 # Byte order, the same on every engine: fast to compare and stable for paging.
 Text = sa.Text(collation="C")
@@ -61,6 +62,22 @@ def table_name(kind: Kind) -> str:
 
 
 @functools.cache
+def tables(world: World) -> sa.MetaData:
+    """All tables of a world: that of each kind, and those that every world has."""
+    for kind in world.roots:
+        table(kind)
+    made = _of_kinds(world)
+    for shared in metadata.sorted_tables:
+        shared.to_metadata(made)
+    return made
+
+
+@functools.cache
+def _of_kinds(world: World) -> sa.MetaData:
+    return sa.MetaData(naming_convention=_NAMING)
+
+
+@functools.cache
 def table(kind: Kind) -> sa.Table:
     """The table of a kind; special kinds share that of the general one."""
     if kind.general is not None:
@@ -68,7 +85,7 @@ def table(kind: Kind) -> sa.Table:
     family = (sa.Column("kind", Text, nullable=False, comment="Which of the kinds of this table it is."),)
     return sa.Table(
         table_name(kind),
-        metadata,
+        _of_kinds(kind.world),
         sa.Column("key", sa.Uuid, primary_key=True),
         sa.Column("id", Text, nullable=False, unique=True),
         *(family if kind.special else ()),
@@ -232,9 +249,6 @@ server_key = sa.Table(
     sa.PrimaryKeyConstraint("name"),
     comment="Keys that the servers on this database share, made once.",
 )
-
-for _kind in roots():
-    table(_kind)
 
 
 def new_id() -> uuid.UUID:

@@ -51,11 +51,12 @@ def at_head(where: str | sa.Connection) -> bool:
 
 def matches(dsn: str) -> bool:
     """Whether the tables are those that the code declares."""
-    from models.tables import metadata
+    from models import WHOLE
+    from models.tables import tables
 
     def same(connection: sa.Connection) -> bool:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return not compare_metadata(context, metadata)
+        return not compare_metadata(context, tables(WHOLE))
 
     return database.run(dsn, same)
 

@@ -50,6 +50,7 @@ from starlette.requests import Request
 from strawberry.types.graphql import OperationType
 
 import app
+from models import WHOLE
 from models.declare import (
     ABSTRACTS,
     ANY,
@@ -64,7 +65,7 @@ from models.declare import (
     roots,
     special_of,
 )
-from models.tables import metadata, table
+from models.tables import table, tables
 from resolvers.errors import Invalid
 from resolvers.graphql.attach import attached
 from resolvers.graphql.errors import public
@@ -297,9 +298,9 @@ class Data:
 
 async def fill(engine: AsyncEngine, data: Data, rng: random.Random) -> None:
     """Stores the data in place of what there is, with some history."""
-    tables = ", ".join(f'"{one.name}"' for one in metadata.sorted_tables)
+    names = ", ".join(f'"{one.name}"' for one in tables(WHOLE).sorted_tables)
     async with engine.begin() as connection:
-        await connection.execute(sa.text(f"truncate {tables}"))
+        await connection.execute(sa.text(f"truncate {names}"))
     await bulk.copy(engine, data.drafts, actor="a 'loader'")
     store = Store(engine, actor='the "second"')
     for draft in rng.sample(data.drafts, 30):

@@ -8,9 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from models import WHOLE
 from models.check import Problem
 from models.declare import KINDS, Kind
-from models.tables import INDEXED_AT_MOST, indexed, metadata, table
+from models.tables import INDEXED_AT_MOST, indexed, table, tables
 from resolvers.errors import Invalid
 from resolvers.storage.documents import prepare
 from tests.conftest import Client
@@ -45,7 +46,7 @@ def test_every_text_in_an_index_is_known_to_be_short(database_url: str) -> None:
     }
     assert len(bounded) > len(KINDS) and len(found) > len(bounded)
     unknown = [one for one in found if one not in bounded and one[1] not in short]
-    assert [one for one in unknown if one[0] in metadata.tables] == []
+    assert [one for one in unknown if one[0] in tables(WHOLE).tables] == []
 
 
 async def _indexed_texts(database_url: str) -> list[tuple[str, str]]:

@@ -15,7 +15,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from models.tables import metadata
+from models import WHOLE
+from models.tables import tables
 from tmfgraph import cli, database, logs, migrate
 from tmfgraph.database import DatabaseUnusable
 
@@ -64,7 +65,9 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 def test_the_migrations_make_the_declared_tables(empty: str):
     migrate.upgrade(empty)
-    differences = database.run(empty, lambda c: compare_metadata(MigrationContext.configure(c), metadata))
+    differences = database.run(
+        empty, lambda c: compare_metadata(MigrationContext.configure(c), tables(WHOLE))
+    )
     assert differences == []
 
 
@@ -76,7 +79,7 @@ def test_documents_are_stored_apart_and_uncompressed(empty: str):
         where attname = 'document' and relkind = 'r' and relnamespace = 'public'::regnamespace
     """)
     rows = database.run(empty, lambda c: [tuple(row) for row in c.execute(stored)])
-    expected = {table.name for table in metadata.tables.values() if "document" in table.c}
+    expected = {table.name for table in tables(WHOLE).tables.values() if "document" in table.c}
     assert sorted(rows) == [(name, "e", ["toast_tuple_target=512"]) for name in sorted(expected)]
 
 
