@@ -31,6 +31,7 @@ from resolvers.access.guard import (
 )
 from resolvers.access.rates import Rates
 from resolvers.access.tokens import Authenticator
+from resolvers.background.sequencing import Sequencer
 from resolvers.background.worker import Worker
 from resolvers.behaviour.effects import EFFECTS
 from resolvers.errors import CallerError
@@ -75,6 +76,7 @@ def build(settings: Settings) -> Starlette:
         strict_references=settings.strict_references,
         document_bytes=settings.document_bytes_at_most,
     )
+    sequencer = Sequencer(engine)
 
     def store(request: Request) -> Store:
         access = request.state.access  # from the Guard; there is none on a route that is open
@@ -97,11 +99,11 @@ def build(settings: Settings) -> Starlette:
         logger.info("The schema of %d kinds is made in %.1f s.", len(WHOLE.kinds), time.monotonic() - started)
         memory.spare_collector()
         authenticator.start()
-        working = asyncio.create_task(worker.run())
+        working = [asyncio.create_task(worker.run()), asyncio.create_task(sequencer.run())]
         yield
-        working.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
         if rates is not None:
             await rates.close()
         await engine.dispose()
@@ -136,6 +138,7 @@ def build(settings: Settings) -> Starlette:
     application.state.engine = engine
     application.state.rates = rates
     application.state.worker = worker
+    application.state.sequencer = sequencer
     application.state.graph = graph
     return application
 

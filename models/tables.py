@@ -199,6 +199,57 @@ event = sa.Table(
     comment="What happened, in the order in which it happened to each entity.",
 )
 
+# Events that have no position yet: written with the event, taken out by the sequencer. It has no key, since
+# nothing looks for one row of it, and a write would pay for the index.
+pending = sa.Table(
+    "pending",
+    metadata,
+    sa.Column("entity_key", sa.Uuid, nullable=False),
+    sa.Column("entity_kind", Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column(
+        "quiet",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="Whether it is no news: it came with a load.",
+    ),
+    comment="Events to be numbered.",
+)
+
+# Events in the order in which they became visible: without gaps, for each entity in the order of revisions.
+stream = sa.Table(
+    "stream",
+    metadata,
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("entity_key", sa.Uuid, nullable=False),
+    sa.Column("entity_kind", Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column(
+        "moment",
+        sa.DateTime(timezone=True),
+        nullable=False,
+        comment="When it was numbered: the same for all that were numbered together; never goes back.",
+    ),
+    sa.Column(
+        "quiet",
+        sa.Boolean,
+        nullable=False,
+        comment="Whether it is no news: it came with a load, or is older than positions.",
+    ),
+    comment="Events by position.",
+)
+
+# One row, locked by whoever numbers: so positions become visible in their order.
+counter = sa.Table(
+    "counter",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False, comment="1."),
+    sa.Column("value", sa.BigInteger, nullable=False, comment="The last position that was given."),
+    sa.Column("moment", sa.DateTime(timezone=True), nullable=False, comment="When it was given."),
+    comment="How far events are numbered.",
+)
+
 # Digests of what callers may write and nobody may read.
 secret = sa.Table(
     "secret",

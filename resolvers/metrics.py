@@ -17,6 +17,13 @@ _OPERATIONS = Counter(
 )
 _COMPILED = _OPERATIONS.labels("compiled", "")
 
+_NUMBERED = Counter("tmfgraph_events_numbered", "Events that this server gave their position in the stream.")
+
+
+def count_numbered(events: int) -> None:
+    """Counts events that were given their positions."""
+    _NUMBERED.inc(events)
+
 
 def count_operation(reason: str | None) -> None:
     """Counts an operation that was answered by a plan, or for some reason by graphql-core."""

@@ -69,6 +69,8 @@ class Pool:
         self._lines: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
         self._next = False
         self._recovering: set[asyncio.Future[None]] = set()
+        self.written = asyncio.Event()
+        """Is set whenever a writer gives a connection back."""
         sa_event.listen(engine.sync_engine, "engine_disposed", lambda _: self._forget())
         _pools[engine] = self
 
@@ -94,6 +96,8 @@ class Pool:
         else:
             lent.since = time.monotonic()
             self._idle.append(lent)
+        if lent.writes:
+            self.written.set()
         self._leave(lent.writes)
 
     def give_in_the_middle(self, lent: Lent) -> None:
