@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.declare import KINDS, Kind, kind_at
 from models.json_in import decode
-from models.tables import event, idempotency, postponed, table
+from models.tables import event, idempotency, postponed
 from models.times import instant, now
 from resolvers.behaviour import cancel, catalog_jobs
 from resolvers.errors import CallerError, Unavailable
@@ -32,6 +32,7 @@ from resolvers.storage.documents import encode, prepare
 from resolvers.storage.rows import Row, among, row, row_columns
 from resolvers.storage.store import meaning
 from resolvers.storage.transaction import Transaction
+from resolvers.storage.view import View, view_of
 
 log = logging.getLogger("tmfgraph.worker")
 
@@ -59,9 +60,9 @@ class Duty:
     """A kind of task that waits in the database to be carried out."""
 
     kind: Kind
-    due: Callable[[sa.Table], sa.ColumnElement[bool]]
+    due: Callable[[View], sa.ColumnElement[bool]]
     """Whether a task is to be carried out now."""
-    since: Callable[[sa.Table], sa.ColumnElement[Any]]
+    since: Callable[[View], sa.ColumnElement[Any]]
     """Since when it is to be carried out: the first comes first."""
     work: Work
     failed: Callable[[str], Sequence[dict[str, Any]]]
@@ -89,7 +90,7 @@ class Worker:
         self._duties = [
             Duty(KINDS["ImportJob"], _job_due, _created, files.import_, _job_failed, RUNNING),
             Duty(KINDS["ExportJob"], _job_due, _created, files.export, _job_failed, RUNNING),
-            Duty(KINDS["Monitor"], _monitor_due, lambda t: t.c.modified, _finish, _monitor_failed),
+            Duty(KINDS["Monitor"], _monitor_due, lambda tasks: tasks.c.modified, _finish, _monitor_failed),
             *(
                 Duty(
                     KINDS[name],
@@ -254,14 +255,14 @@ class Worker:
 
 def _look(number: int, duty: Duty, aside: Sequence[uuid.UUID]) -> sa.Select[int, uuid.UUID]:
     """The first tasks of a kind that are due and that nobody has locked, with the number given."""
-    t, p = table(duty.kind), postponed.c
-    waits = sa.exists().where(p.key == t.c.key, p.kind == duty.kind.name, p.until > now())
+    tasks, p = view_of(duty.kind), postponed.c
+    waits = sa.exists().where(p.key == tasks.c.key, p.kind == duty.kind.name, p.until > now())
     found = (
-        sa.select(t.c.key)
-        .where(duty.due(t), sa.not_(waits), sa.not_(among(t.c.key, aside)))
-        .order_by(duty.since(t), t.c.key)
+        sa.select(tasks.c.key)
+        .where(duty.due(tasks), tasks.visible, sa.not_(waits), sa.not_(among(tasks.c.key, aside)))
+        .order_by(duty.since(tasks), tasks.c.key)
         .limit(AT_ONCE)
-        .with_for_update(skip_locked=True, of=t)
+        .with_for_update(skip_locked=True, of=tasks.rows)
         .subquery()
     )
     return sa.select(sa.literal(number), found.c.key)
@@ -291,10 +292,10 @@ def _waiting(task: Row) -> sa.ColumnElement[bool]:
 
 
 async def _claim(connection: AsyncConnection, duty: Duty, key: uuid.UUID) -> Row | None:
-    t = table(duty.kind)
+    tasks = view_of(duty.kind)
     found = await connection.execute(
-        sa.select(*row_columns(duty.kind))
-        .where(t.c.key == key, duty.due(t))
+        sa.select(*row_columns(tasks))
+        .where(tasks.c.key == key, tasks.visible, duty.due(tasks))
         .with_for_update(skip_locked=True)
     )
     record = found.first()
@@ -304,12 +305,12 @@ async def _claim(connection: AsyncConnection, duty: Duty, key: uuid.UUID) -> Row
 # ---- jobs ---------------------------------------------------------------------------------------
 
 
-def _job_due(t: sa.Table) -> sa.ColumnElement[bool]:
-    return t.c.status.in_(("Not Started", "Running"))
+def _job_due(tasks: View) -> sa.ColumnElement[bool]:
+    return tasks.c.status.in_(("Not Started", "Running"))
 
 
-def _created(t: sa.Table) -> sa.ColumnElement[Any]:
-    return t.c.creation_date
+def _created(tasks: View) -> sa.ColumnElement[Any]:
+    return tasks.c.creation_date
 
 
 def _job_failed(reason: str) -> list[dict[str, Any]]:
@@ -319,14 +320,14 @@ def _job_failed(reason: str) -> list[dict[str, Any]]:
 # ---- requests to cancel that had a time -----------------------------------------------------------
 
 
-def _cancellation_due(t: sa.Table) -> sa.ColumnElement[bool]:
-    waiting = t.c.state.in_(("acknowledged", "accepted"))
-    when = t.c.requested_cancellation_date
+def _cancellation_due(tasks: View) -> sa.ColumnElement[bool]:
+    waiting = tasks.c.state.in_(("acknowledged", "accepted"))
+    when = tasks.c.requested_cancellation_date
     return sa.and_(waiting, when.is_not(None), sa.func.rtrim(when, "Z") <= now().rstrip("Z"))
 
 
-def _asked_for(t: sa.Table) -> sa.ColumnElement[Any]:
-    return t.c.requested_cancellation_date
+def _asked_for(tasks: View) -> sa.ColumnElement[Any]:
+    return tasks.c.requested_cancellation_date
 
 
 def _cancellation_failed(kind: Kind, reason: str) -> list[dict[str, Any]]:
@@ -337,8 +338,8 @@ def _cancellation_failed(kind: Kind, reason: str) -> list[dict[str, Any]]:
 # ---- monitors: writes that were accepted with 202 ---------------------------------------------------
 
 
-def _monitor_due(t: sa.Table) -> sa.ColumnElement[bool]:
-    return t.c.state == "InProgress"
+def _monitor_due(tasks: View) -> sa.ColumnElement[bool]:
+    return tasks.c.state == "InProgress"
 
 
 async def _finish(transaction: Transaction, monitor: Row) -> None:

@@ -24,6 +24,7 @@ from resolvers.storage.conditions import cursor
 from resolvers.storage.reads import Branch, Page, Statement
 from resolvers.storage.rows import not_found
 from resolvers.storage.store import Store
+from resolvers.storage.view import View
 
 T = TypeVar("T")
 
@@ -226,8 +227,8 @@ class Level:
             if missing:  # what hangs on these is not fetched
                 run.fetched = {}
         if missing:
-            statement = statements.by_id(self.kind, self.columns.all).of(list(missing))
-            records += await run.store.fetch([self.kind], statement)
+            statement = statements.by_id(run.store.view(self.kind), self.columns.all)
+            records += await run.store.fetch(statement.of(list(missing)))
         made = await self.objects(run, records)
         return {record[found]: one for record, one in zip(records, made, strict=True)}
 
@@ -291,10 +292,6 @@ class Grown:
         parts.append(made.records)
         made.below = {one.link.number: one.fetched(parts) for one in self.below}
         return made
-
-    @property
-    def kinds(self) -> list[Kind]:
-        return [self.branch.kind, *(kind for one in self.below for kind in one.kinds)]
 
 
 BRANCHES_AT_MOST = 40
@@ -394,9 +391,10 @@ class ToOne(Link):
             return None
         room.take()
         [level] = self.levels.values()
+        view = run.store.view(level.kind)
         below = grown([level], run, room)
         relations = (self.relation,)
-        branch = Branch(level.kind, level.columns.all, branches(below), relations, self.source, None)
+        branch = Branch(view, level.columns.all, branches(below), relations, self.source, None)
         return Grown(self, branch, below)
 
 
@@ -547,7 +545,7 @@ class WayBack(Link):
         relations, page, statement = self.arguments.turned(run, self._asked)
         keys = list(dict.fromkeys(key for key, _ in waiting))
         lists: list[list[Any]] = [[] for _ in keys]
-        run.store.access.check(way.kind, "read")  # also where nothing is to be read of them
+        view = run.store.view(way.kind)  # also where nothing is to be read of them
         if fetched is not None:
             places = {key: place for place, key in enumerate(keys)}
             for record in fetched:
@@ -555,12 +553,12 @@ class WayBack(Link):
                 if place is not None:  # else it hangs on the one beyond the page
                     lists[place].append(record)
         elif self.connection.needs_rows(page):
-            for record in await run.store.fetch([way.kind], statement().of(keys, run.store.budget.rows_left)):
+            for record in await run.store.fetch(statement(view).of(keys, run.store.budget.rows_left)):
                 lists[record[0] - 1].append(record)
         totals: list[int | None] = [None] * len(keys)
         if self.connection.counts:
-            counting = statements.count_pointing_at(way.kind, way.target, relations, page.condition)
-            for place, number in await run.store.fetch([way.kind], counting.of(keys)):
+            counting = statements.count_pointing_at(view, way.target, relations, page.condition)
+            for place, number in await run.store.fetch(counting.of(keys)):
                 totals[place - 1] = number
         found = await self.connection.parts(run, page, lists, totals)
         if len(keys) < len(waiting):
@@ -574,19 +572,21 @@ class WayBack(Link):
         if not made.reads:
             return None
         room.take()
+        view = run.store.view(way.kind)
         relations, page, _ = self.arguments.turned(run, self._asked)
         below = grown(made.selections, run, room)
         more, columns = graph.with_one_more(page), made.columns.all
-        branch = Branch(way.kind, columns, branches(below), relations, way.target, more, made.cursors)
+        branch = Branch(view, columns, branches(below), relations, way.target, more, made.cursors)
         return Grown(self, branch, below)
 
-    def _asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Callable[[], Statement]]:
+    def _asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Callable[[View], Statement]]:
         way, columns, sorts = self.resolver.way, self.connection.columns.all, self.connection.cursors
         relations, page = self.resolver.relations(given), graph.page_of(way.kind, given)
         more = graph.with_one_more(page)
-        make = functools.partial(
-            statements.pointing_at, way.kind, way.target, relations, columns, more, sorts
-        )
+
+        def make(view: View) -> Statement:
+            return statements.pointing_at(view, way.target, relations, columns, more, sorts)
+
         return relations, page, functools.cache(make)  # not made where the root's statement reads it
 
 
@@ -608,17 +608,20 @@ class Listing:
         kinds = self.resolver.kinds
         page, statement = self.arguments.turned(run, self._asked)
         records: Sequence[Any] = ()
-        for kind in kinds:
-            run.store.access.check(kind, "read")  # also where nothing is to be read of them
+        views = run.store.views(kinds)  # also where nothing is to be read of them
         if self.connection.needs_rows(page):
-            records = await run.store.fetch(kinds, statement)
+            records = await run.store.fetch(statement(views))
         total = await run.store.count(kinds, page.condition) if self.connection.counts else None
         return (await self.connection.parts(run, page, [records], [total]))[0]
 
-    def _asked(self, given: dict[str, Any]) -> tuple[Page, Statement]:
+    def _asked(self, given: dict[str, Any]) -> tuple[Page, Callable[[tuple[View, ...]], Statement]]:
         page, columns = graph.page_of(self.resolver.node, given), self.connection.columns.all
-        more = graph.with_one_more(page)
-        return page, statements.search(self.resolver.kinds, columns, more, self.connection.cursors)
+        more, sorts = graph.with_one_more(page), self.connection.cursors
+
+        def make(views: tuple[View, ...]) -> Statement:
+            return statements.search(views, columns, more, sorts)
+
+        return page, functools.cache(make)
 
 
 @dataclass
@@ -628,7 +631,7 @@ class Single:
     names: Sequence[str]
     arguments: Arguments
     link: ToOne
-    _together: "tuple[Statement, list[Kind], list[Grown]] | None" = None
+    _together: "dict[View, tuple[Statement, list[Grown]]]" = field(default_factory=dict)
 
     async def __call__(self, run: Run) -> Any:
         id = _of_database(self.arguments.of(run)["id"])
@@ -638,8 +641,8 @@ class Single:
         if not level.links:
             return (await level.by_id(run, [id])).get(id)
         try:
-            statement, kinds, hanging = self._tree(run, level)
-            records = await run.store.fetch(kinds, statement.of(id, run.store.budget.rows_left))
+            statement, hanging = self._tree(run, level)
+            records = await run.store.fetch(statement.of(id, run.store.budget.rows_left))
         except OF_THE_WHOLE:
             raise
         except (TooWide, *OF_A_FIELD):
@@ -653,16 +656,16 @@ class Single:
         made = await level.objects(run, top)
         return made[0] if made else None
 
-    def _tree(self, run: Run, level: Level) -> tuple[Statement, list[Kind], list[Grown]]:
+    def _tree(self, run: Run, level: Level) -> tuple[Statement, list[Grown]]:
         """One statement for the entity and all that hangs on it: a round trip for each level would cost more
         than the rows, where there are so few."""
-        if self._together is not None:
-            return self._together
+        view = run.store.view(level.kind)
+        if view in self._together:
+            return self._together[view]
         hanging = grown([level], run, Room())
-        kinds = [level.kind, *(kind for one in hanging for kind in one.kinds)]
-        together = statements.tree(level.kind, level.columns.all, branches(hanging)), kinds, hanging
+        together = statements.tree(view, level.columns.all, branches(hanging)), hanging
         if all(map(_constant, hanging)):
-            self._together = together
+            self._together[view] = together
         return together
 
 

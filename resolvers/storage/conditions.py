@@ -30,11 +30,11 @@ from models.tables import (
     indexed_text,
     key_of,
     reference,
-    table,
 )
 from models.times import canonical
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest, TooMuch
+from resolvers.storage.view import View
 
 OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "regex", "isNull")
 
@@ -102,39 +102,42 @@ class Order:
     """The nested objects that hold the attribute, from the outermost in."""
 
 
-def expression(condition: Condition, kind: Kind) -> sa.ColumnElement[bool]:
-    """The condition as SQL on the kind's table; every value is bound, none enters the text."""
+def expression(condition: Condition, view: View) -> sa.ColumnElement[bool]:
+    """The condition as SQL on what a reader may see of a kind; every value is bound, none enters the text.
+
+    What the condition leads to is what the same reader may see of that.
+    """
     match condition:
         case Compare():
-            return _compare(condition, comparable(condition.attribute, kind))
+            return _compare(condition, comparable(condition.attribute, view))
         case Inside(attribute, inner):
-            exact = _by_reference(kind, condition)
+            exact = _by_reference(view, condition)
             if exact is not None:
                 return exact
-            document = sa.cast(table(kind).c.document, JSONB)
-            return sa.and_(*_candidates(kind, (attribute,), inner), _inside(document, attribute, inner))
+            document = sa.cast(view.c.document, JSONB)
+            return sa.and_(*_candidates(view, (attribute,), inner), _inside(document, attribute, inner))
         case Refers(relation, ids):
-            link = next(one.link for one in relations(kind) if one.path == relation)
-            return _refers(kind, relation, link, ids)
-        case Leads(relation, target, inner):
-            r = reference.alias().c
-            met = sa.select(table(target).c.key).where(expression(inner, target))
-            leads = sa.and_(r.target_kind == target.root.name, r.target_key.in_(met))
-            return _in_sources(r, kind, r.relation == relation, leads)
+            link = next(one.link for one in relations(view.kind) if one.path == relation)
+            return _refers(view, relation, link, ids)
+        case Leads(relation, kind, inner):
+            r, target = reference.alias().c, view.of(kind)
+            met = sa.select(target.c.key).where(expression(inner, target), target.visible)
+            leads = sa.and_(r.target_kind == kind.root.name, r.target_key.in_(met))
+            return _in_sources(r, view, r.relation == relation, leads)
         case All(parts):
-            return sa.and_(sa.true(), *(expression(part, kind) for part in parts))
+            return sa.and_(sa.true(), *(expression(part, view) for part in parts))
         case AnyOf(parts):
-            return sa.or_(sa.false(), *(expression(part, kind) for part in parts))
+            return sa.or_(sa.false(), *(expression(part, view) for part in parts))
         case Not(part):
-            return sa.not_(sa.func.coalesce(expression(part, kind), sa.false()))
+            return sa.not_(sa.func.coalesce(expression(part, view), sa.false()))
 
 
 # ---- one value ----------------------------------------------------------------------------------
 
 
-def comparable(attribute: Attribute, kind: Kind) -> sa.ColumnElement[Any]:
+def comparable(attribute: Attribute, view: View) -> sa.ColumnElement[Any]:
     """The column as it compares. Date-times do without their Z, so that .506 comes before .506123."""
-    column = table(kind).c[attribute.name]
+    column = view.c[attribute.name]
     return sa.func.rtrim(column, "Z") if attribute.type is dt.datetime else column
 
 
@@ -263,11 +266,11 @@ def _text(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.collate(value.op("#>>", return_type=sa.Text())(sa.text("'{}'::text[]")), "C")
 
 
-def sort_key(order: Order, kind: Kind) -> sa.ColumnElement[Any]:
+def sort_key(order: Order, view: View) -> sa.ColumnElement[Any]:
     """The value that an order sorts by."""
     if not order.within:
-        return comparable(order.attribute, kind)
-    holder: Any = sa.cast(table(kind).c.document, JSONB)
+        return comparable(order.attribute, view)
+    holder: Any = sa.cast(view.c.document, JSONB)
     for attribute in order.within:
         holder = holder[attribute.key]
     return nested_scalar(holder, order.attribute)
@@ -276,25 +279,25 @@ def sort_key(order: Order, kind: Kind) -> sa.ColumnElement[Any]:
 # ---- what indexes know of nested values ---------------------------------------------------------
 
 
-def _refers(kind: Kind, relation: str, link: Link, ids: Sequence[str]) -> sa.ColumnElement[bool]:
+def _refers(view: View, relation: str, link: Link, ids: Sequence[str]) -> sa.ColumnElement[bool]:
     r = reference.alias().c
     names = (link.to.name,) if isinstance(link.to, External) else link.kinds
     keys = sorted({key_of(name, id) for name in names for id in ids})
     leads = r.target_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Uuid)))
-    return _in_sources(r, kind, r.relation == relation, leads)
+    return _in_sources(r, view, r.relation == relation, leads)
 
 
-def _in_sources(r: Any, kind: Kind, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _in_sources(r: Any, view: View, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """Whether the document in hand has a reference such as this.
 
     Found from the target's end, by the index on it: far fewer references lead to one target than stand in
     all documents.
     """
-    sources = sa.select(r.source_key).where(r.source_kind == kind.root.name, *conditions)
-    return table(kind).c.key.in_(sources)
+    sources = sa.select(r.source_key).where(r.source_kind == view.kind.root.name, *conditions)
+    return view.c.key.in_(sources)
 
 
-def _by_reference(kind: Kind, condition: Inside) -> sa.ColumnElement[bool] | None:
+def _by_reference(view: View, condition: Inside) -> sa.ColumnElement[bool] | None:
     """The same as a look-up in the table of references, where that says it all: `relatedParty.id = 7`."""
     link, inner = link_of(condition.attribute.type), condition.condition
     if link is None or link.to is ANY:
@@ -302,7 +305,7 @@ def _by_reference(kind: Kind, condition: Inside) -> sa.ColumnElement[bool] | Non
     ids = _equal_to(inner, link.id_key)
     if ids is None or not isinstance(inner, Compare | All) or _parts(inner) != 1:
         return None
-    return _refers(kind, condition.attribute.key, link, ids)
+    return _refers(view, condition.attribute.key, link, ids)
 
 
 def _parts(condition: Condition) -> int:
@@ -321,7 +324,7 @@ def _equal_to(condition: Condition, key: str) -> tuple[str, ...] | None:
 
 
 def _candidates(
-    kind: Kind, path: tuple[Attribute, ...], inner: Condition
+    view: View, path: tuple[Attribute, ...], inner: Condition
 ) -> Iterator[sa.ColumnElement[bool]]:
     """Conditions that every document with this nested condition meets, and for which there are indexes."""
     attribute = path[-1]
@@ -331,30 +334,30 @@ def _candidates(
         ids = _equal_to(inner, link.id_key)
         types = _equal_to(inner, link.type_key) if link.to is ANY else ()
         known = types is not None and all(link.targets(name) for name in types)
-        relation = next((one for one in relations(kind) if one.path == place), None)
+        relation = next((one for one in relations(view.kind) if one.path == place), None)
         if ids is not None and known and relation is not None:
-            yield _refers(kind, place, relation.link, ids)
+            yield _refers(view, place, relation.link, ids)
     if len(path) == 1 and has_characteristics(attribute):
         names, values = _equal_to(inner, "name"), _equal_to(inner, "value")
         if names is not None:
-            yield _characterized(kind, attribute, names, values)
+            yield _characterized(view, attribute, names, values)
     for part in inner.of if isinstance(inner, All) else (inner,):
         if isinstance(part, Inside):
-            yield from _candidates(kind, (*path, part.attribute), part.condition)
+            yield from _candidates(view, (*path, part.attribute), part.condition)
 
 
 def _characterized(
-    kind: Kind, attribute: Attribute, names: Sequence[str], values: Sequence[str] | None
+    view: View, attribute: Attribute, names: Sequence[str], values: Sequence[str] | None
 ) -> sa.ColumnElement[bool]:
     c = characteristic.alias().c
     conditions = [
-        c.source_kind == kind.root.name,
+        c.source_kind == view.kind.root.name,
         c.place == attribute.key,
         c.name.in_([name[:INDEXED_CHARACTERS] for name in names]),
     ]
     if values is not None:
         conditions.append(c.value.in_({form for value in values for form in indexed_forms(value)}))
-    return table(kind).c.key.in_(sa.select(c.source_key).where(*conditions))
+    return view.c.key.in_(sa.select(c.source_key).where(*conditions))
 
 
 def indexed_forms(text: str) -> Iterator[str]:

@@ -12,6 +12,8 @@ from models.tables import characteristic, event, reference, secret, table
 from models.times import now
 from resolvers.storage.digests import digest
 from resolvers.storage.documents import Draft, characteristic_rows, columns_of, event_row, reference_rows
+from resolvers.storage.rows import among
+from resolvers.storage.view import view_of
 
 
 async def copy(engine: AsyncEngine, drafts: Sequence[Draft], *, actor: str) -> None:
@@ -56,7 +58,7 @@ async def _copy(driver: Any, name: str, rows: list[dict[str, Any]]) -> None:
 
 async def held(engine: AsyncEngine, kind: Kind, keys: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Which of these keys are held already."""
-    t = table(kind)
-    statement = sa.select(t.c.key).where(t.c.key == sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Uuid))))
+    view = view_of(kind)
+    statement = sa.select(view.c.key).where(among(view.c.key, keys), view.visible)
     async with engine.connect() as connection:
         return {key for (key,) in await connection.execute(statement)}

@@ -1,12 +1,12 @@
 """The statements that read entities: SQL made by SQLAlchemy, and run by the driver itself.
 
-Each function gives a statement that reads named columns of a kind's table, with what the answer needs
-besides: which parent a row belongs to, by what it is sorted. SQLAlchemy writes the text, in which every
-value is a parameter; asyncpg then runs it without the rows being turned into anything else first.
+Each function gives a statement that reads named columns of what one may see of a kind (`View`), with what
+the answer needs besides: which parent a row belongs to, by what it is sorted. SQLAlchemy writes the text, in
+which every value is a parameter; asyncpg then runs it without the rows being turned into anything else first.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from models.links import relations
 from models.tables import Text, characteristic, event, key_of, reference, table
 from resolvers.storage.conditions import EVERYTHING, Condition, Order, beyond, expression, sort_key
 from resolvers.storage.kept import kept
-from resolvers.storage.rows import leads, of_kind
+from resolvers.storage.rows import leads
+from resolvers.storage.view import View
 
 _DIALECT: Any = _asyncpg()
 STATEMENTS_KEPT = 2000
@@ -37,6 +38,8 @@ class Statement:
     """Which of the arguments is the array of keys, where it takes one."""
     at_most_at: int | None = None
     """Which of the arguments is the number of rows to read at most."""
+    views: tuple[View, ...] = ()
+    """What it reads; the store runs it for those who may see that."""
 
     @property
     def size(self) -> int:
@@ -50,7 +53,7 @@ class Statement:
         arguments[self.keys_at] = keys
         if self.at_most_at is not None:
             arguments[self.at_most_at] = at_most
-        return Statement(self.text, tuple(arguments), self.keys_at, self.at_most_at)
+        return Statement(self.text, tuple(arguments), self.keys_at, self.at_most_at, self.views)
 
 
 def _size(value: Any) -> int:
@@ -59,14 +62,15 @@ def _size(value: Any) -> int:
     return 60 + (len(value) if isinstance(value, str) else 0)
 
 
-def compiled(select: Any) -> Statement:
+def compiled(select: Any, *views: View) -> Statement:
+    """The statement, which reads these."""
     made: Any = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     processors = made._bind_processors
     values = made.params
     names: list[str] = list(made.positiontup or ())
     arguments = (processors[name](values[name]) if name in processors else values[name] for name in names)
     places = {name: place for place, name in enumerate(names)}
-    return Statement(str(made), tuple(arguments), places.get("keys"), places.get("at_most"))
+    return Statement(str(made), tuple(arguments), places.get("keys"), places.get("at_most"), views)
 
 
 @dataclass(frozen=True)
@@ -92,57 +96,53 @@ ROW = ("kind", "key", "id", "revision", "modified", "document")
 """The columns of a whole entity, in the order of `rows.Row`."""
 
 
-def selected(kind: Kind, columns: Sequence[str]) -> list[sa.ColumnElement[Any]]:
-    """These columns of a kind's table; `kind` is the name of the kind, also where the table has but one."""
-    t = table(kind)
-    own = sa.literal_column(f"'{kind.name}'::text").label("kind")
-    return [own if name == "kind" and not kind.root.special else t.c[name] for name in columns]
-
-
 # ---- by key -------------------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=STATEMENTS_KEPT)
-def by_key(kind: Kind, columns: tuple[str, ...]) -> Statement:
+def by_key(view: View, columns: tuple[str, ...]) -> Statement:
     """The entities that hold one of the keys."""
-    held = table(kind).c.key == sa.any_(_keys())
-    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+    held = view.c.key == sa.any_(_keys())
+    return compiled(sa.select(*view.columns(columns)).where(held, view.visible), view)
 
 
 @functools.lru_cache(maxsize=STATEMENTS_KEPT)
-def by_id(kind: Kind, columns: tuple[str, ...]) -> Statement:
+def by_id(view: View, columns: tuple[str, ...]) -> Statement:
     """The entities that have one of these ids, which are its keys."""
     ids = sa.bindparam("keys", (), type_=sa.ARRAY(sa.Text))
-    held = table(kind).c.id == sa.any_(ids)
-    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+    held = view.c.id == sa.any_(ids)
+    return compiled(sa.select(*view.columns(columns)).where(held, view.visible), view)
 
 
 @functools.lru_cache(maxsize=STATEMENTS_KEPT)
-def one(kind: Kind, columns: tuple[str, ...]) -> Statement:
+def one(view: View, columns: tuple[str, ...]) -> Statement:
     """The entity with this id, which is the key to give."""
-    held = table(kind).c.id == sa.bindparam("keys", "", type_=Text)
-    return compiled(sa.select(*selected(kind, columns)).where(held, of_kind(kind)))
+    held = view.c.id == sa.bindparam("keys", "", type_=Text)
+    return compiled(sa.select(*view.columns(columns)).where(held, view.visible), view)
 
 
-def anywhere(kinds: Sequence[Kind], id: str) -> Statement:
+def anywhere(views: Sequence[View], id: str) -> Statement:
     """Whole entities with this id, of these kinds."""
-    parts = [sa.select(*selected(kind, ROW)).where(table(kind).c.key == key_of(kind, id)) for kind in kinds]
-    return compiled(sa.union_all(*parts))
+    parts = [
+        sa.select(*view.columns(ROW)).where(view.c.key == key_of(view.kind, id), view.visible)
+        for view in views
+    ]
+    return compiled(sa.union_all(*parts), *views)
 
 
 # ---- lists --------------------------------------------------------------------------------------
 
 
 @kept(BYTES_KEPT, lambda made: made.size)
-def search(kinds: tuple[Kind, ...], columns: tuple[str, ...], page: Page, sorts: bool = True) -> Statement:
+def search(views: tuple[View, ...], columns: tuple[str, ...], page: Page, sorts: bool = True) -> Statement:
     """A part of the list of all entities of these kinds; with `sorts`, the sort keys follow the columns."""
     order = _full_order(page)
     parts = []
-    for kind in kinds:
-        keys = _sort_columns(kind, order)
+    for view in views:
+        keys = _sort_columns(view, order)
         parts.append(
-            sa.select(*selected(kind, columns), *_labelled(keys)).where(
-                expression(page.condition, kind), of_kind(kind), *_bounds(keys, page)
+            sa.select(*view.columns(columns), *_labelled(keys)).where(
+                expression(page.condition, view), view.visible, *_bounds(keys, page)
             )
         )
     whole = (parts[0] if len(parts) == 1 else sa.union_all(*parts)).subquery()
@@ -155,28 +155,28 @@ def search(kinds: tuple[Kind, ...], columns: tuple[str, ...], page: Page, sorts:
         .limit(page.limit)
         .offset(page.offset or None)
     )
-    return compiled(statement)
+    return compiled(statement, *views)
 
 
 @kept(BYTES_KEPT, lambda made: made.size)
-def count(kinds: tuple[Kind, ...], condition: Condition) -> Statement:
+def count(views: tuple[View, ...], condition: Condition) -> Statement:
     """How many entities of these kinds meet the condition."""
     total: Any = sa.literal_column("0")
-    for kind in kinds:
-        found = sa.select(sa.func.count()).select_from(table(kind))
-        total = total + found.where(expression(condition, kind), of_kind(kind)).scalar_subquery()
-    return compiled(sa.select(total))
+    for view in views:
+        found = sa.select(sa.func.count()).select_from(view.rows)
+        total = total + found.where(expression(condition, view), view.visible).scalar_subquery()
+    return compiled(sa.select(total), *views)
 
 
 @kept(BYTES_KEPT, lambda made: made.size)
-def count_up_to(kinds: tuple[Kind, ...], condition: Condition, limit: int) -> Statement:
+def count_up_to(views: tuple[View, ...], condition: Condition, limit: int) -> Statement:
     """For each of these kinds, how many of it meet the condition, at most one more than the limit."""
     parts = []
-    for kind in kinds:
-        found = sa.select(sa.literal_column("1")).select_from(table(kind))
-        some = found.where(expression(condition, kind), of_kind(kind)).limit(limit + 1).subquery()
+    for view in views:
+        found = sa.select(sa.literal_column("1")).select_from(view.rows)
+        some = found.where(expression(condition, view), view.visible).limit(limit + 1).subquery()
         parts.append(sa.select(sa.func.count()).select_from(some).scalar_subquery())
-    return compiled(sa.select(*parts))
+    return compiled(sa.select(*parts), *views)
 
 
 # ---- the ways back ------------------------------------------------------------------------------
@@ -184,23 +184,24 @@ def count_up_to(kinds: tuple[Kind, ...], condition: Condition, limit: int) -> St
 
 @kept(BYTES_KEPT, lambda made: made.size)
 def pointing_at(
-    kind: Kind,
+    view: View,
     target: Kind,
     relations: tuple[str, ...],
     columns: tuple[str, ...],
     page: Page,
     sorts: bool = True,
 ) -> Statement:
-    """For each target key, a part of the list of `kind` entities that refer to it.
+    """For each target key, a part of the list of those entities that refer to it.
 
     The rows come in the order of the keys, and have before their columns the place of theirs among them,
     counted from 1. No more than `at_most` rows in all.
     """
     parents = _given_keys()
-    child = _referrers(kind, target, relations, columns, page, parents.c.key)
+    child = _referrers(view, target, relations, columns, page, parents.c.key)
     shown = list(child.c)[: len(columns) + (page.sorts if sorts else 0)]
     at_most = sa.bindparam("at_most", None, type_=sa.Integer)
-    return compiled(sa.select(parents.c.n, *shown).select_from(parents.join(child, sa.true())).limit(at_most))
+    both = parents.join(child, sa.true())
+    return compiled(sa.select(parents.c.n, *shown).select_from(both).limit(at_most), view)
 
 
 def _keys() -> sa.BindParameter[Any]:
@@ -213,23 +214,22 @@ def _given_keys() -> sa.TableValuedAlias:
 
 
 def _referrers(
-    kind: Kind,
+    view: View,
     target: Kind,
     relations: tuple[str, ...],
     columns: Sequence[str],
     page: Page,
     key: Any,
 ) -> sa.Lateral:
-    """The page of `kind` entities that refer to the one with this key, for each row of what holds the key."""
-    keys = _sort_columns(kind, _full_order(page))
-    t = table(kind)
+    """The page of entities that refer to the one with this key, for each row of what holds the key."""
+    keys = _sort_columns(view, _full_order(page))
     holder = key.table
-    links = _links(kind, target, relations, key).correlate(holder).subquery()
+    links = _links(view, target, relations, key).correlate(holder).subquery()
     turned = [c.desc() if descending != page.backwards else c.asc() for c, descending in keys]
     return (
-        sa.select(*selected(kind, columns), *_labelled(keys))
-        .select_from(links.join(t, t.c.key == links.c.source_key))
-        .where(expression(page.condition, kind), *_bounds(keys, page))
+        sa.select(*view.columns(columns), *_labelled(keys))
+        .select_from(links.join(view.rows, view.c.key == links.c.source_key))
+        .where(expression(page.condition, view), view.visible, *_bounds(keys, page))
         .order_by(*turned)
         .limit(page.limit)
         .correlate(holder)
@@ -244,7 +244,7 @@ def _referrers(
 class Branch:
     """The entities that hang on those of the level above: referring to them, or referred to."""
 
-    kind: Kind
+    view: View
     columns: tuple[str, ...]
     children: "tuple[Branch, ...]"
     relations: tuple[str, ...]
@@ -254,26 +254,32 @@ class Branch:
     """Which of those that refer to it; None where they are what it refers to."""
     sorts: bool = False
 
+    @property
+    def views(self) -> Iterator[View]:
+        """What it reads, and what those below it read."""
+        yield self.view
+        for child in self.children:
+            yield from child.views
+
 
 @kept(BYTES_KEPT, lambda made: made.size)
-def tree(kind: Kind, columns: tuple[str, ...], children: tuple[Branch, ...]) -> Statement:
+def tree(view: View, columns: tuple[str, ...], children: tuple[Branch, ...]) -> Statement:
     """The entity with this id, which is the key to give, and all that hangs on it.
 
     Records are the number of a branch, counted from 1 with each before its children (0: the entity
     itself), and a tuple as `by_id` gives it. Before the columns of what refers to an entity above stands
     the key of that one; what is referred to is given once, however many refer to it.
     """
-    t = table(kind)
     # One value, not an array: for an array PostgreSQL would make a new plan at each run, at some cost.
     id = sa.bindparam("keys", "", type_=Text)
     top = (
-        sa.select(*selected(kind, columns), t.c.key.label("own"))
-        .where(t.c.id == id, of_kind(kind))
+        sa.select(*view.columns(columns), view.c.key.label("own"))
+        .where(view.c.id == id, view.visible)
         .cte("level0")
     )
     parts = [_tuples(0, top)]
     _grow(parts, top, children)
-    return compiled(sa.union_all(*parts))
+    return compiled(sa.union_all(*parts), view, *(one for child in children for one in child.views))
 
 
 def _grow(parts: list[sa.Select[Any]], above: sa.CTE, children: tuple[Branch, ...]) -> None:
@@ -292,7 +298,7 @@ def _tuples(number: int, level: sa.CTE) -> Any:
 def _referring(branch: Branch, above: sa.CTE) -> Any:
     page, columns = branch.page, (*branch.columns, "key")
     assert page is not None
-    child = _referrers(branch.kind, branch.target, branch.relations, columns, page, above.c.own)
+    child = _referrers(branch.view, branch.target, branch.relations, columns, page, above.c.own)
     found = list(child.c)
     shown = found[: len(branch.columns)]
     sorts = found[len(columns) :] if branch.sorts else []
@@ -307,19 +313,19 @@ def _referring(branch: Branch, above: sa.CTE) -> Any:
 
 
 def _referred(branch: Branch, above: sa.CTE) -> Any:
-    r, t = reference.alias().c, table(branch.kind)
+    r, view = reference.alias().c, branch.view
     keys = (
         sa.select(r.target_key)
         .join_from(above, r.target_key.table, r.source_key == above.c.own)
         .where(
             r.source_kind == branch.target.root.name,
             r.relation == sa.any_(sa.literal(list(branch.relations), sa.ARRAY(sa.Text))),
-            r.target_kind == branch.kind.root.name,
+            r.target_kind == view.kind.root.name,
         )
     )
-    held = t.c.key == sa.any_(sa.func.array(keys.scalar_subquery()))
-    named = [column.label(f"c{n}") for n, column in enumerate(selected(branch.kind, branch.columns))]
-    return sa.select(*named, t.c.key.label("own")).where(held, of_kind(branch.kind))
+    held = view.c.key == sa.any_(sa.func.array(keys.scalar_subquery()))
+    named = [column.label(f"c{n}") for n, column in enumerate(view.columns(branch.columns))]
+    return sa.select(*named, view.c.key.label("own")).where(held, view.visible)
 
 
 # ---- counting the ways back ---------------------------------------------------------------------
@@ -327,26 +333,26 @@ def _referred(branch: Branch, above: sa.CTE) -> Any:
 
 @kept(BYTES_KEPT, lambda made: made.size)
 def count_pointing_at(
-    kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition
+    view: View, target: Kind, relations: tuple[str, ...], condition: Condition
 ) -> Statement:
-    """For each target key, how many `kind` entities refer to it: place of the key, and number."""
-    t, parents = table(kind), _given_keys()
-    links = _links(kind, target, relations, parents.c.key).correlate(parents).subquery()
+    """For each target key, how many of those entities refer to it: place of the key, and number."""
+    parents = _given_keys()
+    links = _links(view, target, relations, parents.c.key).correlate(parents).subquery()
     number = (
         sa.select(sa.func.count())
-        .select_from(links.join(t, t.c.key == links.c.source_key))
-        .where(expression(condition, kind))
+        .select_from(links.join(view.rows, view.c.key == links.c.source_key))
+        .where(expression(condition, view), view.visible)
         .correlate(parents)
         .scalar_subquery()
     )
-    return compiled(sa.select(parents.c.n, number))
+    return compiled(sa.select(parents.c.n, number), view)
 
 
 def _links(
-    kind: Kind, target: Kind, among_relations: tuple[str, ...], key: sa.ColumnElement[Any]
+    view: View, target: Kind, among_relations: tuple[str, ...], key: sa.ColumnElement[Any]
 ) -> sa.Select[Any]:
-    """The keys of the `kind` entities that refer to a target by one of these relations."""
-    r = reference.c
+    """The keys of the entities that refer to a target by one of these relations."""
+    r, kind = reference.c, view.kind
     statement = (
         sa.select(r.source_key)
         .distinct()
@@ -358,7 +364,7 @@ def _links(
         )
     )
     unnamed = any(len(one.link.targets(None)) > 1 for one in relations(kind) if one.path in among_relations)
-    return statement.where(leads()) if unnamed else statement
+    return statement.where(leads(view)) if unnamed else statement
 
 
 # ---- what happened ------------------------------------------------------------------------------
@@ -369,16 +375,17 @@ HISTORY = ("id", "type", "time", "actor", "revision", "state_before", "state_aft
 
 
 @functools.lru_cache(maxsize=STATEMENTS_KEPT)
-def history(kind: Kind, first: int, after: int) -> Statement:
+def history(view: View, first: int, after: int) -> Statement:
     """For each key, the first so many events of that entity after a revision, oldest first.
 
     Before the columns of an event stands the place of its key, counted from 1. No more than `at_most` in all.
+    The keys are those of entities that were read through the same view: nothing here asks who may see them.
     """
     parents = _given_keys()
     e = event.c
     happened = (
         sa.select(*(e[name] for name in HISTORY))
-        .where(e.entity_key == parents.c.key, e.entity_kind == kind.root.name, e.revision > after)
+        .where(e.entity_key == parents.c.key, e.entity_kind == view.kind.root.name, e.revision > after)
         .order_by(e.revision)
         .limit(first)
         .correlate(parents)
@@ -386,7 +393,7 @@ def history(kind: Kind, first: int, after: int) -> Statement:
     )
     at_most = sa.bindparam("at_most", None, type_=sa.Integer)
     both = parents.join(happened, sa.true())
-    return compiled(sa.select(parents.c.n, *happened.c).select_from(both).limit(at_most))
+    return compiled(sa.select(parents.c.n, *happened.c).select_from(both).limit(at_most), view)
 
 
 # ---- a new entity -------------------------------------------------------------------------------
@@ -464,11 +471,10 @@ def _full_order(page: Page) -> tuple[tuple[Order | None, bool], ...]:
 
 
 def _sort_columns(
-    kind: Kind, orders: Sequence[tuple[Order | None, bool]]
+    view: View, orders: Sequence[tuple[Order | None, bool]]
 ) -> list[tuple[sa.ColumnElement[Any], bool]]:
     return [
-        (table(kind).c.id if order is None else sort_key(order, kind), descending)
-        for order, descending in orders
+        (view.c.id if order is None else sort_key(order, view), descending) for order, descending in orders
     ]
 
 

@@ -16,6 +16,7 @@ from models.tables import characteristic, reference, table
 from resolvers.storage.documents import Draft, characteristic_rows, columns_of, copied, reference_rows
 from resolvers.storage.engine import new_engine
 from resolvers.storage.rows import Row, among, row, row_columns
+from resolvers.storage.view import view_of
 
 BATCH = 500
 
@@ -49,9 +50,10 @@ async def run(dsn: str, say: Callable[[str], None]) -> int:
 
 async def _batch(connection: AsyncConnection, kind: Kind, last: Any) -> list[Row]:
     """The entities behind a key, in the order of their keys, locked."""
-    t = table(kind)
-    behind = sa.true() if last is None else t.c.key > last
-    statement = sa.select(*row_columns(kind)).where(behind).order_by(t.c.key).limit(BATCH).with_for_update()
+    view = view_of(kind)
+    behind = sa.true() if last is None else view.c.key > last
+    found = sa.select(*row_columns(view)).where(behind, view.visible).order_by(view.c.key)
+    statement = found.limit(BATCH).with_for_update()
     return [row(found) for found in (await connection.execute(statement)).all()]
 
 

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from models.declare import KINDS, Kind, Node, roots
 from models.links import relations
-from models.tables import reference, table
+from models.tables import reference
 from resolvers.errors import Forbidden, NotFound
+from resolvers.storage.view import View
 
 _decode = msgspec.json.decode
 
@@ -68,11 +69,11 @@ class Unseen(Row):
         return f'{{"id":"{self.id}","href":"{url}/{self.id}"}}'
 
 
-def row_columns(kind: Kind) -> tuple[sa.ColumnElement[Any], ...]:
+def row_columns(view: View) -> tuple[sa.ColumnElement[Any], ...]:
     """What `row` needs of an entity: name of its kind, key, id, revision, when it was written, document."""
-    t = table(kind)
-    name = t.c.kind if kind.root.special else sa.literal(kind.name)
-    return (name.label("kind"), t.c.key, t.c.id, t.c.revision, t.c.modified, t.c.document)
+    kind, c = view.kind, view.c
+    name = c.kind if kind.root.special else sa.literal(kind.name)
+    return (name.label("kind"), c.key, c.id, c.revision, c.modified, c.document)
 
 
 def row(found: Any, place: tuple[Any, ...] = ()) -> Row:
@@ -80,30 +81,26 @@ def row(found: Any, place: tuple[Any, ...] = ()) -> Row:
     return Row(KINDS[found[0]], found[1], found[2], found[3], found[4], found[5], place)
 
 
-def of_kind(kind: Kind) -> sa.ColumnElement[bool]:
-    """Whether a row of the table that kinds share is of this one."""
-    return sa.true() if kind.general is None else table(kind).c.kind == kind.name
-
-
 def among(column: sa.ColumnElement[Any], keys: Any) -> sa.ColumnElement[bool]:
     """Whether a key is one of these: one parameter, however many they are."""
     return column == sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Uuid)))
 
 
-def leads() -> sa.ColumnElement[bool]:
+def leads(view: View) -> sa.ColumnElement[bool]:
     """Whether a reference row leads to its target: the first kind that holds the id, where several may.
 
     A reference that names its target's kind has one row, of rank 0. One that does not has a row for
-    each kind that it may point to: the row counts while no kind of a lower rank holds the id.
+    each kind that it may point to: the row counts while no kind of a lower rank holds the id, as far as
+    the reader sees: `view` is theirs, of whatever kind.
     """
     earlier = reference.alias("earlier")
+    others = [view.of(kind) for kind in roots() if kind.name in _OFTEN_UNNAMED]
     holds = [
         sa.and_(
-            earlier.c.target_kind == kind.name,
-            sa.exists().where(table(kind).c.key == earlier.c.target_key),
+            earlier.c.target_kind == other.kind.name,
+            sa.exists().where(other.c.key == earlier.c.target_key, other.visible),
         )
-        for kind in roots()
-        if kind.name in _OFTEN_UNNAMED
+        for other in others
     ]
     first = sa.not_(
         sa.exists().where(

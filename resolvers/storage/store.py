@@ -39,11 +39,13 @@ from resolvers.storage.documents import (
     revised,
     same_index,
 )
+from resolvers.storage.gate import Gate
 from resolvers.storage.idempotency import Asked
 from resolvers.storage.pool import Lent
 from resolvers.storage.reads import ROW, Page, Statement
 from resolvers.storage.rows import Row, Unseen, not_found, row
 from resolvers.storage.transaction import Put, Transaction, check_revision, id_taken, insertion, swap
+from resolvers.storage.view import View
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -84,21 +86,29 @@ class Store:
         """
         self._pool = pool.of(engine)
         self.access = access
+        self._gate = Gate(access)
         self.actor = actor or access.actor
         self.strict_references = strict_references
         self.budget = budget or Budget(UNBOUNDED)
         self._held: Any = None
         self._effects = effects or Effects()
 
-    # ---- the gate: rights and limits act in these two -------------------------------------------
+    # ---- what all reads and writes pass: rights and limits act here -----------------------------
 
-    async def fetch(self, kinds: Sequence[Kind], statement: Statement) -> list[Any]:
-        """The records that a statement reads of these kinds. Forbidden where the caller may not.
+    def view(self, kind: Kind) -> View:
+        """What the caller may see of a kind, to make a statement of. Forbidden where that is nothing."""
+        return self._gate.view(kind)
+
+    def views(self, kinds: Iterable[Kind]) -> tuple[View, ...]:
+        """The same of several kinds. Forbidden, with the scope of the first that is missing."""
+        return tuple(map(self._gate.view, kinds))
+
+    async def fetch(self, statement: Statement) -> list[Any]:
+        """The records that a statement reads. Forbidden where the caller may not see what it reads.
 
         TooMuch where the request has then asked more, or read more rows, than one may.
         """
-        for kind in kinds:
-            self.access.check(kind, "read")
+        self._gate.passes(statement.views)
         self.budget.ask()
         async with self.connected() as connection:
             with _database_errors():
@@ -127,7 +137,7 @@ class Store:
         Forbidden where the caller may not write the kinds. What else the work writes, the server does itself.
         """
         for kind in kinds:
-            self.access.check(kind, "write")
+            self._gate.writable(kind)
         for attempt in range(RETRIES):
             try:
                 with self._discreetly(), _database_errors():
@@ -146,20 +156,20 @@ class Store:
         try:
             yield
         except CallerError as error:
-            if error.tells is None or self.access.may(KINDS[error.tells], "read"):
+            if error.tells is None or self._gate.sees(KINDS[error.tells]):
                 raise
             raise error.discreet() from None
 
     def _shown(self, written: Row) -> Row:
         """What the caller gets to see of an entity that was written."""
-        if self.access.may(written.kind, "read"):
+        if self._gate.sees(written.kind):
             return written
         return Unseen(written, self.access.missing(written.kind, "read"))
 
     def _check_needs(self, draft: Draft) -> None:
         needs = self._effects.needs.get(draft.kind.name)
         for kind, right in needs(draft) if needs else ():
-            self.access.check(kind, right)
+            self._gate.check(kind, right)
 
     def _transaction(self, connection: AsyncConnection) -> Transaction:
         return Transaction(
@@ -173,11 +183,11 @@ class Store:
 
     async def by_key(self, kind: Kind, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
         """The entities that hold these keys. One statement."""
-        found = await self.fetch([kind], reads.by_key(kind, ROW).of(keys))
+        found = await self.fetch(reads.by_key(self.view(kind), ROW).of(keys))
         return {one[1]: row(one) for one in found}
 
     async def by_id(self, kind: Kind, id: str) -> Row | None:
-        found = await self.fetch([kind], reads.one(kind, ROW).of(id))
+        found = await self.fetch(reads.one(self.view(kind), ROW).of(id))
         return row(found[0]) if found else None
 
     async def get(self, kinds: Sequence[Kind], id: str) -> Row:
@@ -193,20 +203,20 @@ class Store:
 
         Kinds that the caller may not read are passed over. Forbidden where that is all of them.
         """
-        kinds = [kind for kind in roots() if self.access.may(kind, "read")] or roots()
-        found = map(row, await self.fetch(kinds, reads.anywhere(kinds, id)))
+        views = self.views([kind for kind in roots() if self._gate.sees(kind)] or roots())
+        found = map(row, await self.fetch(reads.anywhere(views, id)))
         rows = {one.kind.root: one for one in found}
         return [rows[kind] for kind in roots() if kind in rows]
 
     async def search(self, kinds: Sequence[Kind], page: Page) -> list[Row]:
         """A part of the list of all entities of these kinds. One statement."""
-        found = await self.fetch(kinds, reads.search(tuple(kinds), ROW, page))
+        found = await self.fetch(reads.search(self.views(kinds), ROW, page))
         rows = [row(one, tuple(one[len(ROW) :])) for one in found]
         return rows[::-1] if page.backwards else rows
 
     async def count(self, kinds: Sequence[Kind], condition: Condition) -> int:
         """How many entities of these kinds meet the condition. One statement."""
-        return (await self.fetch(kinds, reads.count(tuple(kinds), condition)))[0][0]
+        return (await self.fetch(reads.count(self.views(kinds), condition)))[0][0]
 
     async def count_up_to(
         self, kinds: Sequence[Kind], condition: Condition, limit: int | None
@@ -214,16 +224,16 @@ class Store:
         """How many meet the condition, and whether counting stopped at `limit` of a kind. One statement."""
         if limit is None:
             return await self.count(kinds, condition), False
-        [counts] = await self.fetch(kinds, reads.count_up_to(tuple(kinds), condition, limit))
+        [counts] = await self.fetch(reads.count_up_to(self.views(kinds), condition, limit))
         return sum(min(count, limit) for count in counts), any(count > limit for count in counts)
 
     async def pointing_at(
         self, kind: Kind, target: Kind, relations: tuple[str, ...], keys: Sequence[uuid.UUID], page: Page
     ) -> dict[uuid.UUID, list[Row]]:
         """For each target key, a part of the list of `kind` entities that refer to it. One statement."""
-        statement = reads.pointing_at(kind, target, relations, ROW, page).of(keys, self.budget.rows_left)
+        statement = reads.pointing_at(self.view(kind), target, relations, ROW, page)
         lists: dict[uuid.UUID, list[Row]] = {key: [] for key in keys}
-        for one in await self.fetch([kind], statement):
+        for one in await self.fetch(statement.of(keys, self.budget.rows_left)):
             lists[keys[one[0] - 1]].append(row(one[1:], tuple(one[len(ROW) + 1 :])))
         return {key: rows[::-1] if page.backwards else rows for key, rows in lists.items()}
 
@@ -236,8 +246,8 @@ class Store:
         condition: Condition,
     ) -> dict[uuid.UUID, int]:
         """For each target key, how many `kind` entities refer to it. One statement."""
-        statement = reads.count_pointing_at(kind, target, relations, condition)
-        found = await self.fetch([kind], statement.of(keys))
+        statement = reads.count_pointing_at(self.view(kind), target, relations, condition)
+        found = await self.fetch(statement.of(keys))
         return {keys[place - 1]: number for place, number in found}
 
     async def history(
@@ -245,8 +255,8 @@ class Store:
     ) -> dict[uuid.UUID, list[Mapping[str, Any]]]:
         """For each key, the first so many events of it after a revision, oldest first. One statement."""
         lists: list[list[Mapping[str, Any]]] = [[] for _ in keys]
-        statement = reads.history(kind, first, after).of(keys, self.budget.rows_left)
-        for one in await self.fetch([kind], statement):
+        statement = reads.history(self.view(kind), first, after).of(keys, self.budget.rows_left)
+        for one in await self.fetch(statement):
             lists[one[0] - 1].append(one)
         return dict(zip(keys, lists, strict=True))
 
@@ -272,7 +282,7 @@ class Store:
         precondition instead of a conflict. `allowed_by` is the kind that one needs the right to write, where
         it is not this one.
         """
-        self.access.check(allowed_by or kind, "write")
+        self._gate.writable(allowed_by or kind)
         draft = prepare(kind, document)
         draft.by_server = by_server
         self._check_needs(draft)
@@ -301,7 +311,7 @@ class Store:
 
     async def _insert(self, draft: Draft, kind: Kind) -> Row:
         """Stores a new entity with one statement, which needs no transaction around it."""
-        self.access.check(kind, "write")
+        self._gate.writable(kind)
         check_size(draft, self.budget.bounds.document_bytes)
         check_references(draft)
         statement, new = insertion(draft, self.actor)
@@ -373,8 +383,8 @@ class Store:
         """
         if not isinstance(change, dict):
             raise Invalid(kind.name, [Problem("$", "must be an object")])
-        self.access.check(kind, "write")
-        if not self.access.may(kind, "read"):  # whether it is what is there already would tell what is there
+        self._gate.writable(kind)
+        if not self._gate.sees(kind):  # whether it is what is there already would tell what is there
             fixed = [
                 a.key for a in kind.attributes if a.fixed and a.key in change and a.key not in ("id", "href")
             ]
@@ -400,7 +410,7 @@ class Store:
         what is there, and copy it.
         """
         for right in ("write", "read"):
-            self.access.check(kind, right)
+            self._gate.check(kind, right)
 
         def draft(old: Row) -> Draft:
             seen = {"id": old.id, "href": f"{url}/{old.id}", **old.body}
@@ -435,8 +445,7 @@ class Store:
 
         None where that will not do: it changed meanwhile, or what is in the other tables changes with it.
         """
-        self.access.check(kind, "write")
-        reading = reads.one(kind, ROW).of(id)
+        reading = reads.one(self._gate.writable(kind), ROW).of(id)
         async with self.connected() as connection:
             found = await connection.fetch(reading.text, reading.arguments, self.budget.read_more_bytes)
         if not found:
@@ -476,7 +485,7 @@ class Store:
         try:
             return self._shown(await self.writing([kind], work))
         except StillReferred as error:
-            raise error.seen_by(lambda name: self.access.may(KINDS[name], "read")) from None
+            raise error.seen_by(lambda name: self._gate.sees(KINDS[name])) from None
 
 
 class _Connected:

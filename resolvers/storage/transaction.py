@@ -33,7 +33,8 @@ from resolvers.storage.documents import (
     state_of,
 )
 from resolvers.storage.reads import Statement
-from resolvers.storage.rows import Row, leads, not_found, of_kind, row, row_columns
+from resolvers.storage.rows import Row, leads, not_found, row, row_columns
+from resolvers.storage.view import view_of
 
 REFERRERS_NAMED = 20
 _server_keys: "weakref.WeakKeyDictionary[sa.Engine, dict[str, str]]" = weakref.WeakKeyDictionary()
@@ -69,11 +70,11 @@ class Transaction:
 
         PreconditionFailed where it is at none of these revisions.
         """
-        t = table(kind)
+        view = view_of(kind)
         found = (
             await self.connection.execute(
-                sa.select(*row_columns(kind))
-                .where(t.c.key == key_of(kind, id), of_kind(kind))
+                sa.select(*row_columns(view))
+                .where(view.c.key == key_of(kind, id), view.visible)
                 .with_for_update()
             )
         ).first()
@@ -85,28 +86,31 @@ class Transaction:
 
     async def select(self, kind: Kind, condition: Condition, *extra: sa.ColumnElement[bool]) -> list[Row]:
         """The entities that meet a condition, in the order of their ids, locked. One statement."""
+        view = view_of(kind)
         statement = (
-            sa.select(*row_columns(kind))
-            .where(expression(condition, kind), of_kind(kind), *extra)
-            .order_by(table(kind).c.id)
+            sa.select(*row_columns(view))
+            .where(expression(condition, view), view.visible, *extra)
+            .order_by(view.c.id)
             .with_for_update()
         )
         return [row(found) for found in (await self.connection.execute(statement)).all()]
 
     async def has_own(self, kind: Kind, **values: str) -> bool:
         """Whether there is an entity with these values in its columns that the same caller wrote."""
-        t, past = table(kind), event.c
+        view, past = view_of(kind), event.c
+        alike = (view.c[name] == value for name, value in values.items())
         found = (
-            sa.select(t.c.key)
-            .join(event, sa.and_(past.entity_key == t.c.key, past.entity_kind == kind.root.name))
-            .where(past.actor == self.actor, *(t.c[name] == value for name, value in values.items()))
+            sa.select(view.c.key)
+            .join(event, sa.and_(past.entity_key == view.c.key, past.entity_kind == kind.root.name))
+            .where(past.actor == self.actor, view.visible, *alike)
             .limit(1)
         )
         return (await self.connection.execute(found)).first() is not None
 
     async def each(self, kind: Kind, condition: Condition) -> AsyncIterator[Row]:
         """The entities that meet a condition, one by one and not locked, however many. One statement."""
-        statement = sa.select(*row_columns(kind)).where(expression(condition, kind), of_kind(kind))
+        view = view_of(kind)
+        statement = sa.select(*row_columns(view)).where(expression(condition, view), view.visible)
         async for found in await self.connection.stream(statement):
             yield row(found)
 
@@ -274,11 +278,11 @@ class Transaction:
                 wanted.setdefault(name, set()).add(key_of(name, found.id))
         held: set[tuple[str, uuid.UUID]] = {(draft.kind.root.name, draft.key)}
         for name, keys in sorted(wanted.items()):
-            t = table(KINDS[name])
+            view = view_of(KINDS[name])
             rows = await self.connection.execute(
-                sa.select(t.c.key)
-                .where(t.c.key.in_(sorted(keys)))
-                .order_by(t.c.key)
+                sa.select(view.c.key)
+                .where(view.c.key.in_(sorted(keys)), view.visible)
+                .order_by(view.c.key)
                 .with_for_update(key_share=True, read=True)
             )
             held.update((name, key) for (key,) in rows)
@@ -298,7 +302,7 @@ class Transaction:
         statement = (
             sa.select(r.source_kind, r.source_key, r.relation)
             .distinct()
-            .where(r.target_key == old.key, r.target_kind == old.kind.root.name, leads())
+            .where(r.target_key == old.key, r.target_kind == old.kind.root.name, leads(view_of(old.kind)))
             .where(sa.or_(r.source_key != old.key, r.source_kind != old.kind.root.name))
             .order_by(r.source_kind, r.source_key, r.relation)
             .limit(REFERRERS_NAMED + 1)
@@ -308,9 +312,10 @@ class Transaction:
             return
         ids: dict[tuple[str, uuid.UUID], str] = {}
         for name in {name for name, _, _ in found}:
-            t = table(KINDS[name])
+            view = view_of(KINDS[name])
             keys = [key for kind, key, _ in found if kind == name]
-            for key, id in await self.connection.execute(sa.select(t.c.key, t.c.id).where(t.c.key.in_(keys))):
+            held = sa.select(view.c.key, view.c.id).where(view.c.key.in_(keys), view.visible)
+            for key, id in await self.connection.execute(held):
                 ids[name, key] = id
         named = [(name, ids[name, key], relation) for name, key, relation in found[:REFERRERS_NAMED]]
         raise StillReferred(old.kind.name, old.id, named, len(found) > REFERRERS_NAMED)

@@ -21,6 +21,7 @@ from resolvers.graphql.validator import Operation, examine
 from resolvers.storage import reads
 from resolvers.storage.conditions import Compare
 from resolvers.storage.reads import Branch, Page, Statement
+from resolvers.storage.view import view_of
 from schema.graphql.sdl import schema
 from tests.conftest import Client
 
@@ -235,20 +236,21 @@ def filled(shared: Client) -> Client:
 
 
 KIND, REFERRER = KINDS["ProductOrder"], KINDS["ServiceOrder"]
-BACK = Branch(REFERRER, ("id",), (), ("externalReference",), KIND, Page(limit=101))
+ORDERS, REFERRERS = view_of(KIND), view_of(REFERRER)
+BACK = Branch(REFERRERS, ("id",), (), ("externalReference",), KIND, Page(limit=101))
 STATE = next(a for a in KIND.attributes if a.key == "state")
 PLANNED = {
-    "one": reads.one(KIND, ("id",)).of("o7"),
-    "by_id": reads.by_id(KIND, ("id", "document")).of(["o1", "o2"]),
-    "by_key": reads.by_key(KIND, ("id",)).of([]),
+    "one": reads.one(ORDERS, ("id",)).of("o7"),
+    "by_id": reads.by_id(ORDERS, ("id", "document")).of(["o1", "o2"]),
+    "by_key": reads.by_key(ORDERS, ("id",)).of([]),
     "pointing_at": reads.pointing_at(
-        REFERRER, KIND, ("externalReference",), ("id", "document"), Page(limit=101)
+        REFERRERS, KIND, ("externalReference",), ("id", "document"), Page(limit=101)
     ),
-    "count_pointing_at": reads.count_pointing_at(REFERRER, KIND, ("externalReference",), Page().condition),
-    "tree": reads.tree(KIND, ("id", "document"), (BACK,)).of("o7"),
-    "history": reads.history(KIND, 100, 0).of([]),
-    "search": reads.search((KIND,), ("id", "document"), Page(limit=101)),
-    "search by state": reads.search((KIND,), ("id",), Page(Compare(STATE, "eq", "held"), limit=101)),
+    "count_pointing_at": reads.count_pointing_at(REFERRERS, KIND, ("externalReference",), Page().condition),
+    "tree": reads.tree(ORDERS, ("id", "document"), (BACK,)).of("o7"),
+    "history": reads.history(ORDERS, 100, 0).of([]),
+    "search": reads.search((ORDERS,), ("id", "document"), Page(limit=101)),
+    "search by state": reads.search((ORDERS,), ("id",), Page(Compare(STATE, "eq", "held"), limit=101)),
 }
 
 

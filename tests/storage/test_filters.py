@@ -28,6 +28,7 @@ from resolvers.storage.conditions import (
     regex,
 )
 from resolvers.storage.reads import Page
+from resolvers.storage.view import view_of
 from tests.conftest import Client
 from tests.samples import complete, every_kind
 
@@ -503,10 +504,9 @@ def test_the_usual_filters_use_an_index(client: Client, query: str, index: str) 
                 "'v' || n from generate_series(1, 20000) n"))  # fmt: skip
             for name in ("service", "reference", "characteristic"):
                 await connection.execute(sa.text(f"analyze {name}"))
-            from models.tables import table
-
-            t = table(SERVICE)
-            statement = sa.select(t.c.id).where(expression(condition, SERVICE)).order_by(t.c.id).limit(100)
+            view = view_of(SERVICE)
+            found = sa.select(view.c.id).where(expression(condition, view), view.visible)
+            statement = found.order_by(view.c.id).limit(100)
             compiled = statement.compile(
                 dialect=client.app.state.engine.dialect, compile_kwargs={"render_postcompile": True}
             )

@@ -14,10 +14,10 @@ from asyncpg import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.declare import KINDS
-from models.tables import table
 from resolvers.storage import copy as bulk
 from resolvers.storage.documents import Draft, prepare
 from resolvers.storage.engine import new_engine
+from resolvers.storage.view import view_of
 from tmfgraph import database
 from tmfgraph.demo.catalog import catalog_documents
 from tmfgraph.demo.common import Document
@@ -97,8 +97,9 @@ async def _run(dsn: str, scale: int, seed: int, progress: "_Progress") -> None:
 
 async def _ensure(dsn: str) -> None:
     async with _alone(dsn) as (engine, connection):
-        customer = table(KINDS["Customer"])
-        if await connection.scalar(sa.select(sa.exists().where(customer.c.key.is_not(None)))):
+        customers = view_of(KINDS["Customer"])
+        held = sa.exists().where(customers.c.key.is_not(None), customers.visible)
+        if await connection.scalar(sa.select(held)):
             return
         started = time.monotonic()
         progress = _Progress(sys.stderr, CUSTOMERS, quiet=True)

@@ -1,0 +1,42 @@
+"""Where callers pass before they read or write: the one place that asks for their rights over kinds."""
+
+from collections.abc import Iterable
+
+from models.declare import Kind
+from resolvers.rights import Access
+from resolvers.storage.view import View, view_of
+
+
+class Gate:
+    """Turns kinds into what one caller may see and change of them."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def view(self, kind: Kind) -> View:
+        """What the caller may see of a kind. Forbidden, with the scope that is missing."""
+        self.check(kind, "read")
+        return view_of(kind)
+
+    def writable(self, kind: Kind) -> View:
+        """What the caller may change of a kind, or remove. Forbidden, with the scope that is missing."""
+        self.check(kind, "write")
+        return view_of(kind)
+
+    def check(self, kind: Kind, right: str) -> None:
+        """Forbidden, with the scope that is missing, where the caller does not have the right."""
+        self._access.check(kind, right)
+
+    def sees(self, kind: Kind) -> bool:
+        """Whether the caller may see anything of a kind."""
+        return self._access.may(kind, "read")
+
+    def passes(self, views: Iterable[View]) -> None:
+        """Forbidden where the caller may not see all of this, ValueError where a View is not the caller's.
+
+        Statements are kept for all callers, so that one may come from what another was given.
+        """
+        for view in views:
+            own = self.view(view.kind)
+            if view is not own and view != own:
+                raise ValueError(f"a statement for other readers of {view.kind.plural}")
