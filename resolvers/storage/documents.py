@@ -10,8 +10,7 @@ import msgspec
 
 from models.check import ID_PATTERN, Checked, Found, Problem, Secret, check, holds_secrets
 from models.declare import Kind, Reached
-from models.links import relations
-from models.tables import INDEXED_CHARACTERS, has_characteristics, indexed_text, key_of, new_id
+from models.tables import key_of, new_id
 from models.times import canonical, now
 from resolvers.errors import DocumentTooLarge, IllegalMove, Invalid, TooMuch
 from resolvers.storage.rows import Row
@@ -296,86 +295,3 @@ def _column_value(type_: Any, value: Any) -> Any:
     if type_ is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
     return value if isinstance(value, str) else None
-
-
-def reference_rows(draft: Draft) -> list[dict[str, Any]]:
-    return [
-        {
-            "source_key": draft.key,
-            "source_kind": draft.kind.root.name,
-            "relation": found.relation,
-            "position": found.position,
-            "rank": rank,
-            "target_key": key_of(name, found.id),
-            "target_kind": name,
-            "target_id": found.id,
-        }
-        for found in draft.references
-        for rank, name in enumerate(found.kinds)
-    ]
-
-
-def characteristic_rows(kind: Kind, key: uuid.UUID, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The characteristics of a document, for the index."""
-    return [
-        {
-            "source_key": key,
-            "source_kind": kind.root.name,
-            "place": attribute.key,
-            "position": position,
-            "name": one["name"][:INDEXED_CHARACTERS],
-            "value": indexed_text(one.get("value")),
-        }
-        for attribute in kind.attributes
-        if has_characteristics(attribute) and isinstance(body.get(attribute.key), list)
-        for position, one in enumerate(body[attribute.key])
-        if isinstance(one, dict) and isinstance(one.get("name"), str)
-    ]
-
-
-def same_index(old: Row, draft: Draft) -> bool:
-    """Whether references and characteristics of an entity stay as they are when the draft takes its place."""
-    return same_references(old, draft) and (
-        characteristic_rows(old.kind, old.key, old.body)
-        == characteristic_rows(draft.kind, draft.key, draft.body)
-    )
-
-
-def same_references(old: Row, draft: Draft) -> bool:
-    """Whether the references stay as they are: most changes touch no attribute that may hold some."""
-    before, after = msgspec.json.decode(old.document), draft.body
-    if all(before.get(key) == after.get(key) for key in _referring(old.kind.root)):
-        return True
-    return check(old.kind, before).references == draft.references
-
-
-@functools.cache
-def _referring(kind: Kind) -> frozenset[str]:
-    """The attributes, at the first level of its documents, in which references may stand."""
-    return frozenset(relation.path.partition(".")[0] for relation in relations(kind))
-
-
-def event_row(
-    kind: Kind,
-    key: uuid.UUID,
-    id: str,
-    change: str,
-    revision: int,
-    before: str | None,
-    after: str | None,
-    document: str,
-    actor: str,
-) -> dict[str, Any]:
-    return {
-        "entity_key": key,
-        "entity_kind": kind.root.name,
-        "revision": revision,
-        "id": new_id(),
-        "entity_id": id,
-        "type": f"{kind.name}{change}Event",
-        "time": now(),
-        "actor": actor,
-        "state_before": before,
-        "state_after": after,
-        "document": document,
-    }

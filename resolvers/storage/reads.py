@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg
 
 from models.declare import Kind
 from models.links import relations
-from models.tables import Text, characteristic, event, key_of, reference, table
+from models.tables import Text, event, key_of, reference
 from resolvers.storage.conditions import EVERYTHING, Condition, Order, beyond, expression, sort_key
 from resolvers.storage.kept import kept
 from resolvers.storage.rows import leads
@@ -394,72 +394,6 @@ def history(view: View, first: int, after: int) -> Statement:
     at_most = sa.bindparam("at_most", None, type_=sa.Integer)
     both = parents.join(happened, sa.true())
     return compiled(sa.select(parents.c.n, *happened.c).select_from(both).limit(at_most), view)
-
-
-# ---- a new entity -------------------------------------------------------------------------------
-
-
-@functools.cache
-def insertion(kind: Kind) -> str:
-    """Stores a new entity with its references, characteristics and event, or nothing where the id is taken.
-
-    Its parameters are the kind; the columns of its table but the revision; as an array for each column the
-    references and the characteristics; the columns of the event. It gives the revision: an id that was used
-    before goes on counting where its history ended.
-    """
-    t = table(kind)
-    names = [column.name for column in t.c if column.name != "revision"]
-    place = {name: f"${number}" for number, name in enumerate(names, 2)}
-    following = (f"${number}" for number in range(len(names) + 2, 1000))
-    history = f"from event where entity_key = {place['key']} and entity_kind = $1"
-    entity = (
-        f"insert into {t.name} ({', '.join(names)}, revision) "
-        f"values ({', '.join(place.values())}, (select coalesce(max(revision), 0) + 1 {history})) "
-        "on conflict do nothing returning revision"
-    )
-    parts = [f"made as ({entity})"]
-    for many, columns in ((reference, REFERENCE), (characteristic, CHARACTERISTIC)):
-        arrays = ", ".join(f"{next(following)}::{_sql_type(many.c[name])}[]" for name in columns)
-        parts.append(
-            f"{many.name}_made as (insert into {many.name} (source_key, source_kind, {', '.join(columns)}) "
-            f"select {place['key']}, $1, part.* from made, unnest({arrays}) part)"
-        )
-    given = ", ".join(f"{next(following)}::{_sql_type(event.c[name])}" for name in EVENT)
-    parts.append(
-        f"event_made as (insert into event (entity_key, entity_kind, revision, {', '.join(EVENT)}) "
-        f"select {place['key']}, $1, revision, {given} from made)"
-    )
-    return f"with {', '.join(parts)} select revision from made"
-
-
-@functools.cache
-def swap(kind: Kind) -> str:
-    """Puts new values in the place of an entity that is at a revision, with its event, or does nothing.
-
-    Its parameters are the kind; the revision; the columns of its table but the revision; those of the event.
-    It gives the new revision.
-    """
-    t = table(kind)
-    names = [column.name for column in t.c if column.name != "revision"]
-    place = {name: f"${number}" for number, name in enumerate(names, 3)}
-    following = (f"${number}" for number in range(len(names) + 3, 1000))
-    values = ", ".join(f"{name} = {place[name]}" for name in names if name not in ("key", "id"))
-    given = ", ".join(f"{next(following)}::{_sql_type(event.c[name])}" for name in EVENT)
-    return (
-        f"with made as (update {t.name} set {values}, revision = revision + 1 "
-        f"where key = {place['key']} and id = {place['id']} and revision = $2 returning revision), "
-        f"event_made as (insert into event (entity_key, entity_kind, revision, {', '.join(EVENT)}) "
-        f"select {place['key']}, $1, revision, {given} from made) select revision from made"
-    )
-
-
-REFERENCE = ("relation", "position", "rank", "target_key", "target_kind", "target_id")
-CHARACTERISTIC = ("place", "position", "name", "value")
-EVENT = ("id", "entity_id", "type", "time", "actor", "state_before", "state_after", "document")
-
-
-def _sql_type(column: sa.Column[Any]) -> str:
-    return "text" if isinstance(column.type, sa.Text) else column.type.compile(_DIALECT)
 
 
 # ---- parts --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What follows from stored documents, derived anew: `tmfgraph reindex`.
 
-Columns and references are made from a document when it is written. After an upgrade that declares more
-attributes or links, what was written before lacks theirs, until this has run.
+Columns and the rows of side tables are made from a document when it is written. After an upgrade that
+declares more attributes or links, what was written before lacks theirs, until this has run.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,17 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.check import check
 from models.declare import Kind, roots
-from models.tables import characteristic, reference, table
-from resolvers.storage.documents import Draft, characteristic_rows, columns_of, copied, reference_rows
+from models.tables import table
+from resolvers.storage.documents import Draft, columns_of, copied
 from resolvers.storage.engine import new_engine
-from resolvers.storage.rows import Row, among, row, row_columns
+from resolvers.storage.rows import Row, row, row_columns
 from resolvers.storage.view import view_of
+from resolvers.storage.writes import parts_of
 
 BATCH = 500
 
 
 async def run(dsn: str, say: Callable[[str], None]) -> int:
-    """Derives columns and references of every entity anew; gives the number of entities.
+    """Derives columns and side tables of every entity anew; gives the number of entities.
 
     Some hundred entities at a time are locked and rewritten; documents, revisions and events stay as
     they are. It may be interrupted and started again, and runs beside a server.
@@ -65,20 +66,18 @@ async def _rewrite(connection: AsyncConnection, kind: Kind, rows: Sequence[Row])
     values = [{f"new_{name}": value for name, value in columns_of(draft).items()} for draft in drafts]
     columns = {name.removeprefix("new_"): sa.bindparam(name) for name in values[0] if name != "new_key"}
     await connection.execute(sa.update(t).where(t.c.key == sa.bindparam("new_key")).values(columns), values)
-    whose = (reference.c.source_kind == kind.name, among(reference.c.source_key, [one.key for one in rows]))
-    await connection.execute(sa.delete(reference).where(*whose))
     keys = [one.key for one in rows]
-    await connection.execute(
-        sa.delete(characteristic).where(
-            characteristic.c.source_kind == kind.name, among(characteristic.c.source_key, keys)
-        )
-    )
-    found = [made for draft in drafts for made in characteristic_rows(draft.kind, draft.key, draft.body)]
-    if found:
-        await connection.execute(sa.insert(characteristic), found)
-    references = [made for draft in drafts for made in reference_rows(draft)]
-    if references:
-        await connection.execute(sa.insert(reference), references)
+    for part in parts_of(kind):
+        if not part.is_derived:
+            continue
+        await connection.execute(sa.delete(part.table).where(part.of(keys, kind)))
+        found = [
+            dict(zip(part.owner + part.columns, (draft.key, kind.name, *one), strict=True))
+            for draft in drafts
+            for one in await part.rows(draft)
+        ]
+        if found:
+            await connection.execute(sa.insert(part.table), found)
 
 
 def _draft(stored: Row) -> Draft:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.check import Problem, holds_secrets
+from models.check import Problem
 from models.declare import KINDS, Kind, roots
 from resolvers.errors import (
     BadRequest,
@@ -37,15 +37,15 @@ from resolvers.storage.documents import (
     merged,
     prepare,
     revised,
-    same_index,
 )
 from resolvers.storage.gate import Gate
 from resolvers.storage.idempotency import Asked
 from resolvers.storage.pool import Lent
 from resolvers.storage.reads import ROW, Page, Statement
 from resolvers.storage.rows import Row, Unseen, not_found, row
-from resolvers.storage.transaction import Put, Transaction, check_revision, id_taken, insertion, swap
+from resolvers.storage.transaction import Put, Transaction, check_revision, id_taken
 from resolvers.storage.view import View
+from resolvers.storage.writes import Write, changed_parts, creation, is_derived, replacement
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -288,7 +288,7 @@ class Store:
         self._check_needs(draft)
         effect = self._effects.created.get(draft.kind.name)
 
-        if not (effect or asked or only_new or self.strict_references or draft.secrets):
+        if not (effect or asked or only_new or self.strict_references):
             with suppress(_LostRace):  # then once more, in a transaction that is tried again
                 return self._shown(await self._insert(draft, allowed_by or kind)), False
 
@@ -314,13 +314,19 @@ class Store:
         self._gate.writable(kind)
         check_size(draft, self.budget.bounds.document_bytes)
         check_references(draft)
-        statement, new = insertion(draft, self.actor)
+        write = await creation(draft, self.actor)
+        revision = await self._carry_out(write)
+        if revision is None:
+            raise id_taken(draft)
+        write.entity.revision = revision
+        return write.entity
+
+    async def _carry_out(self, write: Write) -> int | None:
+        """The revision of the entity after a write by one statement; None where it could not be written."""
+        statement = write.statement
         async with self.connected(writes=True) as connection:
             made = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
-        if not made:
-            raise id_taken(draft)
-        new.revision = made[0][0]
-        return new
+        return made[0][0] if made else None
 
     async def accept(
         self, kind: Kind, document: Any, url: str, asked: Asked | None = None
@@ -423,7 +429,7 @@ class Store:
     ) -> Row:
         effect = self._effects.changed.get(kind.name)
 
-        if not (effect or self.strict_references or holds_secrets(kind)):
+        if not (effect or self.strict_references) and is_derived(kind):
             with self._discreetly(), suppress(_LostRace):
                 swapped = await self._swap(kind, id, draft, revisions)
                 if swapped is not None:
@@ -456,12 +462,10 @@ class Store:
         if not is_change(old, changed):
             return old
         check_size(changed, self.budget.bounds.document_bytes, old.document)
-        if not same_index(old, changed):
+        if changed_parts(old, changed):
             return None
-        statement, new = swap(old, changed, self.actor)
-        async with self.connected(writes=True) as connection:
-            made = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
-        return new if made else None
+        write = await replacement(old, changed, self.actor, ())
+        return write.entity if await self._carry_out(write) else None
 
     async def put(self, draft: Draft) -> Put:
         """Stores an imported entity over what is there. No rule of life applies."""

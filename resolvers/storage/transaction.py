@@ -11,30 +11,24 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.check import Problem, holds_secrets
+from models.check import Problem
 from models.declare import KINDS, Kind
-from models.tables import characteristic, event, idempotency, key_of, reference, secret, server_key, table
+from models.tables import event, idempotency, key_of, reference, server_key
 from models.times import now
 from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, Stale, StillReferred
-from resolvers.storage import reads
 from resolvers.storage.conditions import Condition, expression
-from resolvers.storage.digests import digest
-from resolvers.storage.documents import (
-    Draft,
-    characteristic_rows,
-    check_size,
-    columns_of,
-    event_row,
-    is_change,
-    merged,
-    prepare,
-    reference_rows,
-    same_references,
-    state_of,
-)
-from resolvers.storage.reads import Statement
+from resolvers.storage.documents import Draft, check_size, is_change, merged, prepare
 from resolvers.storage.rows import Row, leads, not_found, row, row_columns
 from resolvers.storage.view import view_of
+from resolvers.storage.writes import (
+    REFERENCES,
+    Write,
+    changed_parts,
+    creation,
+    deletion,
+    parts_of,
+    replacement,
+)
 
 REFERRERS_NAMED = 20
 _server_keys: "weakref.WeakKeyDictionary[sa.Engine, dict[str, str]]" = weakref.WeakKeyDictionary()
@@ -137,14 +131,7 @@ class Transaction:
         """Removes an entity. StillReferred where others point to it, unless forced."""
         if not force:
             await self._refuse_referred(old)
-        await self.connection.execute(sa.delete(table(old.kind)).where(table(old.kind).c.key == old.key))
-        await self.connection.execute(sa.delete(reference).where(_references_of(old)))
-        await self.connection.execute(sa.delete(characteristic).where(_characteristics_of(old)))
-        if holds_secrets(old.kind):
-            await self.connection.execute(sa.delete(secret).where(_secrets_of(old)))
-        await self.connection.execute(
-            self._event(old, "Delete", old.revision + 1, state_of(old.kind, old.body), None, old.document)
-        )
+        await self._carry_out_on(old, deletion(old, self.actor))
         return old
 
     async def begin_once(self, key: str, digest: str) -> Row | None:
@@ -199,75 +186,43 @@ class Transaction:
         check_size(draft, self._document_bytes)
         if self._strict_references:
             await self._refuse_dangling(draft)
-        statement, new = insertion(draft, self.actor)
-        made = (await self.connection.exec_driver_sql(statement.text, statement.arguments)).first()
-        if made is None:
+        write = await creation(draft, self.actor)
+        revision = await self._carry_out(write)
+        if revision is None:
             raise id_taken(draft)
-        await self._write_secrets(draft)
-        new.revision = made[0]
-        return new
+        write.entity.revision = revision
+        return write.entity
 
     async def replace(self, old: Row, draft: Draft) -> Row:
         """Puts a draft in the place of a locked entity, and gives what is there then: the entity as it was,
         where the draft changes nothing. DocumentTooLarge."""
-        if not is_change(old, draft) and not await self._forgets(draft):
+        if not is_change(old, draft) and not await self._changes_unseen(draft):
             return old
         check_size(draft, self._document_bytes, old.document)
-        t, document, moment = table(old.kind), draft.document, now()
-        new = Row(draft.kind, old.key, old.id, old.revision + 1, moment, document)
-        await self.connection.execute(
-            sa.update(t)
-            .where(t.c.key == old.key)
-            .values(**columns_of(draft), document=document, revision=new.revision, modified=moment)
-        )
-        if not same_references(old, draft):
-            await self.connection.execute(sa.delete(reference).where(_references_of(old)))
-            await self._write_references(draft)
-        characteristics = characteristic_rows(draft.kind, draft.key, draft.body)
-        if characteristic_rows(old.kind, old.key, old.body) != characteristics:
-            await self.connection.execute(sa.delete(characteristic).where(_characteristics_of(old)))
-            await self._write_characteristics(characteristics)
-        if holds_secrets(old.kind):
-            gone = sa.not_(secret.c.place.in_(draft.secret_places))
-            await self.connection.execute(sa.delete(secret).where(_secrets_of(old), gone))
-            await self._write_secrets(draft)
-        change, before, after = _change(old, draft)
-        await self.connection.execute(self._event(new, change, new.revision, before, after, document))
-        return new
-
-    async def _write_references(self, draft: Draft) -> None:
-        rows = reference_rows(draft)
-        if self._strict_references:
+        changed = changed_parts(old, draft)
+        if self._strict_references and REFERENCES in changed:
             await self._refuse_dangling(draft)
-        if rows:
-            await self.connection.execute(sa.insert(reference), rows)
+        write = await replacement(old, draft, self.actor, changed)
+        await self._carry_out_on(old, write)
+        return write.entity
 
-    async def _write_characteristics(self, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            await self.connection.execute(sa.insert(characteristic), rows)
+    async def _carry_out(self, write: Write) -> int | None:
+        """The revision of the entity after the write; None where it could not be written."""
+        statement = write.statement
+        made = (await self.connection.exec_driver_sql(statement.text, statement.arguments)).first()
+        return made[0] if made else None
 
-    async def _forgets(self, draft: Draft) -> bool:
-        """Whether there is a digest of one of the secrets that came in as null."""
-        places = [one.place for one in draft.secrets if one.text is None]
-        if not places:
-            return False
-        whose = (secret.c.entity_key == draft.key, secret.c.entity_kind == draft.kind.root.name)
-        held = sa.select(secret.c.place).where(*whose, secret.c.place.in_(places)).limit(1)
-        return (await self.connection.execute(held)).first() is not None
+    async def _carry_out_on(self, old: Row, write: Write) -> None:
+        if await self._carry_out(write) is None:
+            raise LookupError(f"{old.kind.name} {old.id} is no longer at revision {old.revision}.")
 
-    async def _write_secrets(self, draft: Draft) -> None:
-        """Keeps the digests of the secrets that came in; one that came in as null is forgotten."""
-        for one in draft.secrets:
-            whose = {"entity_key": draft.key, "entity_kind": draft.kind.root.name, "place": one.place}
-            if one.text is None:
-                same = (secret.c[name] == value for name, value in whose.items())
-                await self.connection.execute(sa.delete(secret).where(*same))
-                continue
-            made = insert(secret).values(**whose, digest=await digest(one.text))
-            kept = {"digest": made.excluded.digest}
-            await self.connection.execute(
-                made.on_conflict_do_update(constraint=secret.primary_key, set_=kept)
-            )
+    async def _changes_unseen(self, draft: Draft) -> bool:
+        """Whether a draft that changes nothing in the document does so in a side table."""
+        for part in parts_of(draft.kind):
+            asked = part.unseen(draft)
+            if asked is not None and (await self.connection.execute(asked)).first() is not None:
+                return True
+        return False
 
     async def _refuse_dangling(self, draft: Draft) -> None:
         """Locks every target against deletion until this write is through; Invalid where one is missing."""
@@ -320,54 +275,6 @@ class Transaction:
         named = [(name, ids[name, key], relation) for name, key, relation in found[:REFERRERS_NAMED]]
         raise StillReferred(old.kind.name, old.id, named, len(found) > REFERRERS_NAMED)
 
-    def _event(
-        self, of: Row, change: str, revision: int, before: str | None, after: str | None, document: str
-    ) -> sa.Insert:
-        return sa.insert(event).values(
-            event_row(of.kind, of.key, of.id, change, revision, before, after, document, self.actor)
-        )
-
-
-def insertion(draft: Draft, actor: str) -> tuple[Statement, Row]:
-    """The statement that stores a new entity and gives its revision, nothing where the id is taken; and the
-    entity as it is then, but for the revision."""
-    kind, document, moment = draft.kind, draft.document, now()
-    values = {**columns_of(draft), "document": document, "modified": moment}
-    references = reference_rows(draft)
-    characteristics = characteristic_rows(kind, draft.key, draft.body)
-    event = event_row(kind, draft.key, draft.id, "Create", 0, None, draft.state, document, actor)
-    given = (
-        kind.root.name,
-        *(values[column.name] for column in table(kind).c if column.name != "revision"),
-        *([one[name] for one in references] for name in reads.REFERENCE),
-        *([one[name] for one in characteristics] for name in reads.CHARACTERISTIC),
-        *(event[name] for name in reads.EVENT),
-    )
-    return Statement(reads.insertion(kind), given), Row(kind, draft.key, draft.id, 0, moment, document)
-
-
-def swap(old: Row, draft: Draft, actor: str) -> tuple[Statement, Row]:
-    """The statement that puts a draft in the place of an entity that is still at its revision, and gives
-    nothing where it is not; and the entity as it is then. References and characteristics stay as they are."""
-    kind, document, moment = draft.kind, draft.document, now()
-    new = Row(kind, old.key, old.id, old.revision + 1, moment, document)
-    values = {**columns_of(draft), "document": document, "modified": moment}
-    change, before, after = _change(old, draft)
-    event = event_row(kind, old.key, old.id, change, new.revision, before, after, document, actor)
-    given = (
-        kind.root.name,
-        old.revision,
-        *(values[column.name] for column in table(kind).c if column.name != "revision"),
-        *(event[name] for name in reads.EVENT),
-    )
-    return Statement(reads.swap(kind), given), new
-
-
-def _change(old: Row, draft: Draft) -> tuple[str, str | None, str | None]:
-    """What an event calls the change, and the states before and after it."""
-    before, after = state_of(old.kind, old.body), draft.state
-    return "StateChange" if before != after else "AttributeValueChange", before, after
-
 
 def check_revision(held: Row, revisions: frozenset[int] | None) -> None:
     """Stale where the entity is at none of these revisions."""
@@ -377,17 +284,3 @@ def check_revision(held: Row, revisions: frozenset[int] | None) -> None:
 
 def id_taken(draft: Draft) -> IdTaken:
     return IdTaken(f"{draft.kind.name} {draft.id} exists already; change it with PATCH, or take another id.")
-
-
-def _references_of(entity: Row) -> sa.ColumnElement[bool]:
-    return sa.and_(reference.c.source_key == entity.key, reference.c.source_kind == entity.kind.root.name)
-
-
-def _characteristics_of(entity: Row) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        characteristic.c.source_key == entity.key, characteristic.c.source_kind == entity.kind.root.name
-    )
-
-
-def _secrets_of(entity: Row) -> sa.ColumnElement[bool]:
-    return sa.and_(secret.c.entity_key == entity.key, secret.c.entity_kind == entity.kind.root.name)
