@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from models import WHOLE
+from models.declare import World
 from models.tables import tables
 from resolvers import metrics, pages
 from resolvers.access.guard import (
@@ -60,8 +61,8 @@ def create() -> Starlette:
     return build(Settings.read())
 
 
-def build(settings: Settings) -> Starlette:
-    """The application. `settings.database_url` names a migrated database."""
+def build(settings: Settings, world: World = WHOLE) -> Starlette:
+    """The application for the kinds of a world; `settings.database_url` names a migrated database."""
     authenticator = Authenticator(settings)
     engine = engine_of(settings)
     bounds = Bounds.of(settings)
@@ -95,8 +96,8 @@ def build(settings: Settings) -> Starlette:
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
         started = time.monotonic()
         attached()
-        tables(WHOLE)
-        logger.info("The schema of %d kinds is made in %.1f s.", len(WHOLE.kinds), time.monotonic() - started)
+        tables(world)
+        logger.info("The schema of %d kinds is made in %.1f s.", len(world.kinds), time.monotonic() - started)
         memory.spare_collector()
         authenticator.start()
         working = [asyncio.create_task(worker.run()), asyncio.create_task(sequencer.run())]
@@ -108,14 +109,14 @@ def build(settings: Settings) -> Starlette:
             await rates.close()
         await engine.dispose()
 
-    tmf = Rest(store, base_url, partial=settings.partial_content)
+    tmf = Rest(world, store, base_url, partial=settings.partial_content)
     editor = functools.partial(pages.editor, authenticator.is_on) if profile.graphiql else None
     application = Starlette(
         routes=[  # tried in this order: the busiest first
             *graphql.routes(graph, context, settings.request_timeout, editor),
-            *rest.routes(tmf, base_url, settings.request_timeout),
-            *pages.routes(graphiql=profile.graphiql),
-            *rest.documents(base_url, named=settings.base_url, secured=authenticator.is_on),
+            *rest.routes(world, tmf, base_url, settings.request_timeout),
+            *pages.routes(world, graphiql=profile.graphiql),
+            *rest.documents(world, base_url, named=settings.base_url, secured=authenticator.is_on),
             *metrics.routes(),
             *health.routes(pool.of(engine)),
             *pages.static_files(),

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Iterable
 
-from models.declare import KINDS, Kind
+from models.declare import Kind, World
 
 RIGHTS = ("read", "write")
 SCOPE = re.compile(r"[A-Za-z0-9*]{1,64}:[A-Za-z0-9*]{1,64}:[a-z*]{1,64}")
@@ -28,7 +28,7 @@ def sufficient(kind: Kind, right: str) -> frozenset[str]:
     )
 
 
-def unknown(scopes: Iterable[str]) -> list[str]:
+def unknown(world: World, scopes: Iterable[str]) -> list[str]:
     """Those of the scopes that give no right over anything."""
-    known = {one for kind in KINDS.values() for right in RIGHTS for one in sufficient(kind, right)}
+    known = {one for kind in world.kinds.values() for right in RIGHTS for one in sufficient(kind, right)}
     return [one for one in scopes if one not in known and one != INTROSPECT]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from models import WHOLE
 from models.declare import ABSTRACTS, KINDS, VALUES, Abstract, Kind, family_attributes
 from schema.graphql.sdl import schema
-from schema.rest.contract import homes
 from tests.conftest import Client
 from tests.samples import minimal
 
@@ -102,8 +102,8 @@ def test_every_path_is_a_home_that_offers_the_method(request_line: str) -> None:
     match = REQUEST.fullmatch(request_line)
     assert match
     method, path = match[1] or "GET", match[2].removesuffix("/{id}")
-    assert path in homes()
-    node = homes()[path][1]
+    assert path in WHOLE.homes
+    node = WHOLE.homes[path][1]
     kinds = [node] if isinstance(node, Kind) else node.kinds
     operation = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}.get(method)
     assert operation is None or all(operation in kind.operations for kind in kinds)
@@ -134,7 +134,7 @@ def _new(name: str) -> dict[str, Any]:
 )
 def test_every_endpoint_answers(shared: Client, method: str, place: str, name: str) -> None:
     path = place.removesuffix("/{id}")
-    assert homes()[path][1] is NODES[name]
+    assert WHOLE.homes[path][1] is NODES[name]
     made = shared.post(path, _new(name))
     assert made.status_code == 201, made.text
     body = made.json()

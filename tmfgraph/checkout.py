@@ -82,14 +82,15 @@ def conformance_page() -> Path:
 
 
 def _texts(where: Path) -> Iterator[tuple[Path, str]]:
+    from models import WHOLE
     from schema.graphql.sdl import sdl
     from schema.rest import openapi
     from tmfgraph import kinds
 
-    yield where / "schema" / "schema.graphql", sdl()
-    for number in openapi.apis():
-        yield where / "schema" / "openapi" / f"{number}.json", openapi.snapshot(number)
-    yield where / "docs" / "kinds.md", kinds.as_markdown()
+    yield where / "schema" / "schema.graphql", sdl(WHOLE)
+    for number in openapi.apis(WHOLE):
+        yield where / "schema" / "openapi" / f"{number}.json", openapi.snapshot(WHOLE, number)
+    yield where / "docs" / "kinds.md", kinds.as_markdown(WHOLE)
     page = where / "docs" / "settings.md"
     yield page, _with_table(page.read_text(encoding="utf-8"), settings.as_markdown())
 

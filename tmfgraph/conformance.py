@@ -14,11 +14,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from models import WHOLE
 from models.declare import (
-    ABSTRACTS,
-    ENUMERATIONS,
-    KINDS,
-    VALUES,
     Attribute,
     Json,
     Kind,
@@ -193,7 +190,9 @@ class Official:
     def kinds(self) -> tuple[Kind, ...]:
         """The declared kinds that answer at one of its paths."""
         urls = {self.base + path for path in self.collections}
-        return tuple(kind for kind in KINDS.values() if urls.intersection(home.url for home in kind.homes))
+        return tuple(
+            kind for kind in WHOLE.kinds.values() if urls.intersection(home.url for home in kind.homes)
+        )
 
     @functools.cached_property
     def events(self) -> frozenset[str]:
@@ -293,8 +292,7 @@ def _twins() -> Mapping[tuple[str, str] | str, type[Any]]:
 
 
 def _declared() -> Iterable[type[Any]]:
-    nodes = (*KINDS.values(), *ABSTRACTS.values())
-    return (*VALUES, *ENUMERATIONS, *(node.cls for node in nodes))
+    return (*WHOLE.values, *WHOLE.enumerations, *(node.cls for node in WHOLE.nodes))
 
 
 def twin(api: str, name: str) -> type[Any] | None:
@@ -537,8 +535,8 @@ def _without_twin(comparisons: Sequence[Comparison]) -> Iterator[Deviation]:
     """Declared types that no resource of an official file leads to, unless a kind of our own does."""
     accounted = {cls for comparison in comparisons for cls in comparison.definitions.values()}
     for name in OWN_KINDS:
-        accounted |= _leading_from(KINDS[name].cls) if name in KINDS else set()
-    accounted |= {node.cls for node in ABSTRACTS.values()}
+        accounted |= _leading_from(WHOLE.kinds[name].cls) if name in WHOLE.kinds else set()
+    accounted |= {node.cls for node in WHOLE.abstracts.values()}
     for cls in _declared():
         if cls not in accounted:
             yield Deviation("*", cls.__name__, "declared")
@@ -631,7 +629,9 @@ def _files_table(report: Report) -> str:
 def _own_kinds() -> Iterator[str]:
     yield "## Kinds of our own\n"
     yield "These have no official twin, and nothing to be compared with.\n"
-    rows = ((kind.name, f"`{kind.homes[0].url}`", kind.doc) for n in OWN_KINDS if (kind := KINDS.get(n)))
+    rows = (
+        (kind.name, f"`{kind.homes[0].url}`", kind.doc) for n in OWN_KINDS if (kind := WHOLE.kinds.get(n))
+    )
     yield table(("Kind", "Path", "What it is"), rows)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from models.check import Relation
-from models.declare import ANY, DOMAINS, KINDS, Kind
+from models.declare import ANY, DOMAINS, Kind, World
 from models.links import relations, ways_back
 from tmfgraph.conformance import events, states, table
 
@@ -17,9 +17,9 @@ to it, and by what. References to what other systems hold are kept as they come,
 """
 
 
-def as_markdown() -> str:
+def as_markdown(world: World) -> str:
     """The page with all kinds."""
-    by_domain = {domain: [k for k in KINDS.values() if k.domain == domain] for domain in DOMAINS}
+    by_domain = {domain: [k for k in world.kinds.values() if k.domain == domain] for domain in DOMAINS}
     parts = [_INTRO]
     for domain, kinds in by_domain.items():
         if kinds:
@@ -48,7 +48,7 @@ def _table(kinds: Sequence[Kind]) -> str:
 
 def links(kind: Kind) -> tuple[Relation, ...]:
     """The references that lead to kinds held here."""
-    return tuple(relation for relation in relations(kind) if relation.link.kinds)
+    return tuple(relation for relation in relations(kind) if relation.targets.kinds)
 
 
 def operations(kind: Kind) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def _links_out(kind: Kind) -> Iterator[str]:
 
 
 def _targets(relation: Relation) -> str:
-    return "any kind" if relation.link.to is ANY else ", ".join(relation.link.kinds)
+    return "any kind" if relation.targets.link.to is ANY else ", ".join(relation.targets.held_names)
 
 
 def _links_in(kind: Kind) -> Iterator[str]:

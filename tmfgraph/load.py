@@ -9,7 +9,8 @@ from typing import Any, Self, TextIO
 from asyncpg import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.declare import KINDS, Kind
+from models import WHOLE
+from models.declare import Kind
 from models.json_in import BadJson
 from resolvers.behaviour.files import Place, read
 from resolvers.errors import BadRequest, CallerError, DocumentTooLarge, Invalid
@@ -65,7 +66,7 @@ async def run(
     said: TextIO = sys.stderr if out is None else out
     chosen = _named(kind) if kind else None
     if kind and chosen is None:
-        print(f'There is no kind named "{kind}"; there are {", ".join(KINDS)}.', file=said)
+        print(f'There is no kind named "{kind}"; there are {", ".join(WHOLE.kinds)}.', file=said)
         return 2
     progress = _Progress(said, quiet)
     memory.spare_collector(young=500_000)
@@ -154,7 +155,7 @@ class _Batches:
 
 def _named(name: Any) -> Kind | None:
     wanted = name.casefold() if isinstance(name, str) else None
-    return next((kind for kind in KINDS.values() if kind.name.casefold() == wanted), None)
+    return next((kind for kind in WHOLE.kinds.values() if kind.name.casefold() == wanted), None)
 
 
 def _draft(

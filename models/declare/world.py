@@ -81,6 +81,10 @@ class World:
         node = self.homes[path][1] if path in self.homes else None
         return node if isinstance(node, Kind) else None
 
+    def path_of(self, name: str) -> str:
+        """The official path of a kind, held or foreign."""
+        return declared(self.kinds[name].cls if name in self.kinds else self.foreign[name]).homes[0].url
+
     def targets(self, link: Link | Points) -> "Targets":
         """Where a link leads in this world."""
         found = self._targets.get(link)

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from models.declare import ABSTRACTS, DOMAINS, KINDS, Abstract, Kind
+from models.declare import DOMAINS, Abstract, Kind, World
 from models.declare import description as described
 from schema.rest.openapi import apis
 
@@ -35,14 +35,14 @@ EXAMPLES = {
 """The example queries by name, in the order of GraphiQL's tabs: their files are numbered."""
 
 
-def routes(*, graphiql: bool) -> list[Route]:
+def routes(world: World, *, graphiql: bool) -> list[Route]:
     """What answers at / and /docs; `graphiql` says whether there is GraphiQL to point to."""
 
     async def home(request: Request) -> Response:
-        return HTMLResponse(index(graphiql), headers=HEADERS)
+        return HTMLResponse(index(world, graphiql), headers=HEADERS)
 
     async def docs(request: Request) -> Response:
-        return HTMLResponse(swagger(), headers=HEADERS)
+        return HTMLResponse(swagger(world), headers=HEADERS)
 
     return [Route("/", home), Route("/docs", docs)]
 
@@ -105,26 +105,24 @@ def graphiql(needs_token: bool = False) -> str:
 
 
 @functools.cache
-def swagger() -> str:
+def swagger(world: World) -> str:
     """Swagger UI with all APIs in its selector."""
-    documents = [{"url": f"/openapi/{number}.json", "name": _named(number)} for number in apis()]
+    documents = [
+        {"url": f"/openapi/{number}.json", "name": f"{number} {title}"}
+        for number, title in apis(world).items()
+    ]
     return _page("swagger.html", documents=_json(documents))
-
-
-def _named(number: str) -> str:
-    return f"{number} {apis()[number]}"
 
 
 GRAPHIQL_LINK = '<a href="/graphql">GraphiQL: ask the graph</a>'
 
 
 @functools.cache
-def index(graphiql: bool = True) -> str:
+def index(world: World, graphiql: bool = True) -> str:
     """What this server offers, with links."""
-    nodes: list[Kind | Abstract] = [*KINDS.values(), *ABSTRACTS.values()]
     sections = []
     for domain in DOMAINS:
-        rows = [_row(node) for node in nodes if node.homes[0].api.domain == domain]
+        rows = [_row(node) for node in world.nodes if node.homes[0].api.domain == domain]
         if rows:
             sections.append(f"<h2>{domain.title()}</h2><table>{''.join(rows)}</table>")
     return _page("index.html", link_to_graphiql=GRAPHIQL_LINK if graphiql else "", kinds="".join(sections))
@@ -135,9 +133,9 @@ def _row(node: Kind | Abstract) -> str:
         f'<a href="{home.url}"><code>{html.escape(home.url)}</code></a>' for home in node.homes
     )
     doc = html.escape(described(node.cls))
-    numbers = dict.fromkeys(home.api.number for home in node.homes)
+    apis = {home.api.number: f"{home.api.number} {home.api.title}" for home in node.homes}
     shown = " ".join(
-        f'<a class="api" href="/docs?urls.primaryName={quote(_named(number))}#/{node.name}">{number}</a>'
-        for number in numbers
+        f'<a class="api" href="/docs?urls.primaryName={quote(named)}#/{node.name}">{number}</a>'
+        for number, named in apis.items()
     )
     return f"<tr><td>{node.name} {shown}</td><td>{doc}<br>{links}</td></tr>"

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.check import Problem
-from models.declare import Abstract, Home, Kind
+from models.declare import Abstract, Home, Kind, World
 from models.json_in import BadJson, decode
 from resolvers.errors import BadRequest, Forbidden, HttpError, Invalid, TooMuch
 from resolvers.http import media_type, read_body
@@ -37,7 +37,7 @@ from resolvers.storage.idempotency import Asked, digest
 from resolvers.storage.loaders import Loaders
 from resolvers.storage.rows import Row, Unseen
 from resolvers.storage.store import COUNTED_AT_MOST, Store
-from schema.rest.contract import JSON_PATCH, homes, monitored_at
+from schema.rest.contract import JSON_PATCH, monitored_at
 
 BODY_AT_MOST = 2 * 1024 * 1024
 READ_AT_ONCE = 128 * 1024
@@ -65,11 +65,14 @@ class _Home:
 class Rest:
     """Answers everything below /tmf-api."""
 
-    def __init__(self, store: Callable[[Request], Store], base_url: str, *, partial: bool = False) -> None:
+    def __init__(
+        self, world: World, store: Callable[[Request], Store], base_url: str, *, partial: bool = False
+    ) -> None:
+        self._world = world
         self._store = store
         self._partial = partial
         self._base_url = base_url
-        self._homes = {path: self._methods(home, node) for path, (home, node) in homes().items()}
+        self._homes = {path: self._methods(home, node) for path, (home, node) in world.homes.items()}
 
     def _methods(self, home: Home, node: Kind | Abstract) -> "_Home":
         every: _Methods = {"GET": self._list}
@@ -191,7 +194,7 @@ class Rest:
         parse_expansion(_kinds(node), query.expand, query.depth)  # before anything is written
         key = idempotency_key(request)
         asked = Asked(key, digest(url, kind, document)) if key else None
-        monitored = monitored_at(url.removeprefix(self._base_url))
+        monitored = monitored_at(self._world, url.removeprefix(self._base_url))
         if monitored and "respond-async" in preferences(request):
             row, again = await store.accept(kind, document, url, asked)
             url = f"{self._base_url}{monitored.url}"

@@ -9,10 +9,6 @@ import strawberry
 from strawberry.scalars import JSON
 
 from models.declare import (
-    ABSTRACTS,
-    ENUMERATIONS,
-    KINDS,
-    VALUES,
     Abstract,
     Attribute,
     Json,
@@ -22,7 +18,7 @@ from models.declare import (
     general_of,
 )
 from models.links import Way
-from schema.graphql.types import NODES_AT_MOST, NODES_BY_DEFAULT, SCALARS, Types, argument, make
+from schema.graphql.types import NODES_AT_MOST, NODES_BY_DEFAULT, Types, argument, make
 
 EXTENSION = "Attributes beyond those declared here, merged into the object."
 
@@ -49,24 +45,24 @@ class Inputs:
 
     def __init__(self, types: Types) -> None:
         self._types = types
+        world = types.world
+        general = [cls for cls in world.values if general_of(cls) is None]
         self._values: dict[Any, Any] = {}
         self._comparisons = self._all_comparisons()
-        self._value_filters: dict[Any, Any] = {
-            cls: _empty_input(f"{cls.__name__}Filter") for cls in VALUES if general_of(cls) is None
-        }
+        self._value_filters: dict[Any, Any] = {cls: _empty_input(f"{cls.__name__}Filter") for cls in general}
         for cls in self._value_filters:
             self._fill_value_filter(cls)
-        for cls in (one for one in VALUES if general_of(one) is None):
+        for cls in general:
             self._values[cls] = type(
                 f"{cls.__name__}Input", (), {"__annotations__": {}, "__module__": __name__}
             )
         for cls, made in self._values.items():
             self._fill_value(cls, made)
-        self.create = {k.name: self._create(k) for k in KINDS.values() if "create" in k.operations}
-        self.update = {k.name: self._update(k) for k in KINDS.values() if "patch" in k.operations}
-        nodes: tuple[Kind | Abstract, ...] = (*KINDS.values(), *ABSTRACTS.values())
-        self._filters = {node.name: self._filter(node) for node in nodes}
-        self._orders = {node.name: self._order(node) for node in nodes}
+        kinds = world.kinds.values()
+        self.create = {k.name: self._create(k) for k in kinds if "create" in k.operations}
+        self.update = {k.name: self._update(k) for k in kinds if "patch" in k.operations}
+        self._filters = {node.name: self._filter(node) for node in world.nodes}
+        self._orders = {node.name: self._order(node) for node in world.nodes}
 
     def list_arguments(self, node: Kind | Abstract, way: Way | None = None) -> list[Any]:
         """The arguments of every field that yields a connection."""
@@ -140,7 +136,7 @@ class Inputs:
             bool: _comparison("Boolean", bool, some),
             dt.datetime: _comparison("DateTime", dt.datetime, ordered),
         }
-        for cls in ENUMERATIONS:
+        for cls in self._types.world.enumerations:
             found[cls] = _comparison(cls.__name__, self._types.enum(cls), some)
         return found
 
@@ -181,10 +177,7 @@ class Inputs:
 
 def sortable(node: Kind | Abstract) -> Iterable[Attribute]:
     """The attributes with a column, by which a list can be filtered and sorted."""
-    return (a for a in node.attributes if a.is_scalar and a.key != "href" and a.type in SCALARS | _ENUMS)
-
-
-_ENUMS = dict.fromkeys(ENUMERATIONS)
+    return (a for a in node.attributes if a.is_scalar and a.key != "href")
 
 
 def _empty_input(name: str) -> Any:

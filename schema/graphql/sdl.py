@@ -13,13 +13,8 @@ import strawberry
 from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
 
-from models.declare import (
-    ABSTRACTS,
-    KINDS,
-    VALUES,
-    Kind,
-    special_of,
-)
+from models import WHOLE
+from models.declare import Kind, World, special_of
 from schema.graphql.inputs import Inputs
 from schema.graphql.types import REVISION, DateTime, Revision, Types, argument, field, make
 
@@ -29,10 +24,14 @@ FEDERATION = "2.9"
 """The version of Apollo Federation: newer ones do not compose with every open composer."""
 
 
+def schema(world: World = WHOLE) -> FederationSchema:
+    """The schema of the graph of a world; made once."""
+    return _schema(world)
+
+
 @functools.cache
-def schema() -> FederationSchema:
-    """The schema of the whole graph; made once per process."""
-    types = Types()
+def _schema(world: World) -> FederationSchema:
+    types = Types(world)
     inputs = Inputs(types)
     types.complete(inputs.list_arguments)
     made = FederationSchema(
@@ -46,15 +45,19 @@ def schema() -> FederationSchema:
     return made
 
 
-@functools.cache
-def sdl() -> str:
+def sdl(world: World = WHOLE) -> str:
     """The schema in GraphQL's schema definition language."""
-    return schema().as_str() + "\n"
+    return _sdl(world)
+
+
+@functools.cache
+def _sdl(world: World) -> str:
+    return _schema(world).as_str() + "\n"
 
 
 def _cases(types: Types) -> list[Any]:
     """The special cases of polymorphic values, which no field names as its type."""
-    return [types.values[case] for cls in VALUES for case in special_of(cls).values()]
+    return [types.values[case] for cls in types.world.values for case in special_of(cls).values()]
 
 
 def _id(name: str) -> Any:
@@ -77,7 +80,7 @@ def _query(types: Types, inputs: Inputs) -> Any:
             ),
         )
     }
-    for node in (*KINDS.values(), *ABSTRACTS.values()):
+    for node in types.world.nodes:
         one = types.kinds[node.name] if isinstance(node, Kind) else types.abstracts[node.name]
         doc = f"The {node.name} with this id, null where there is none."
         fields[node.singular] = (Optional[one], field(doc, node.singular, [_id(node.name)]))
@@ -91,7 +94,7 @@ def _query(types: Types, inputs: Inputs) -> Any:
 
 def _mutation(types: Types, inputs: Inputs) -> Any:
     fields: dict[str, tuple[Any, Any]] = {}
-    for kind in KINDS.values():
+    for kind in types.world.kinds.values():
         one, id = types.kinds[kind.name], _id(kind.name)
         if "create" in kind.operations:
             name, doc = f"create{kind.name}", f"Creates a {kind.name}."

@@ -8,7 +8,7 @@ import datetime as dt
 import enum
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NewType, Optional
 
 import strawberry
@@ -21,18 +21,15 @@ from strawberry.types.arguments import StrawberryArgument
 
 from models.common.base import Entity
 from models.declare import (
-    ABSTRACTS,
-    ENUMERATIONS,
-    KINDS,
-    VALUES,
     Abstract,
     Attribute,
     External,
     Group,
     Json,
     Kind,
-    Link,
     Points,
+    Targets,
+    World,
     attributes,
     description,
     general_of,
@@ -189,8 +186,9 @@ def _python(name: str) -> str:
 class Types:
     """Every output type, by the declaration that it comes from."""
 
-    def __init__(self) -> None:
-        self._enums: dict[Any, Any] = {cls: _enum(cls) for cls in ENUMERATIONS}
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._enums: dict[Any, Any] = {cls: _enum(cls) for cls in world.enumerations}
         self.externals: dict[str, Any] = {}
         self._unions: dict[str, Any] = {}
         doc = "How often it has been written, counted from 1; `ifRevision` of a mutation takes it back."
@@ -198,10 +196,10 @@ class Types:
         self.entity = make("Entity", description(Entity), of_all, decorator=strawberry.interface)
         self.abstracts: dict[str, Any] = {}
         self.values: dict[Any, Any] = {}
-        for cls in VALUES:
+        for cls in world.values:
             general = general_of(cls)
             self.values[cls] = _empty(cls.__name__, (self.values[general],) if general else ())
-        for abstract in ABSTRACTS.values():
+        for abstract in world.abstracts.values():
             self.abstracts[abstract.name] = make(
                 abstract.name,
                 abstract.doc,
@@ -210,7 +208,7 @@ class Types:
                 decorator=strawberry.interface,
             )
         self.kinds: dict[str, Any] = {}
-        for kind in KINDS.values():
+        for kind in world.kinds.values():
             base = (
                 self.kinds[kind.general.name]
                 if kind.general
@@ -222,11 +220,11 @@ class Types:
         # Object types for what is none of the special cases of a polymorphic type.
         polymorphic = [
             *((cls.__name__, made) for cls, made in self.values.items() if special_of(cls)),
-            *((kind.name, self.kinds[kind.name]) for kind in KINDS.values() if kind.special),
+            *((kind.name, self.kinds[kind.name]) for kind in world.kinds.values() if kind.special),
         ]
         self.others = {name: _empty(other(name), (made,)) for name, made in polymorphic}
         self.connections: dict[str, Any] = {}
-        for node in (*KINDS.values(), *ABSTRACTS.values()):
+        for node in world.nodes:
             self.connections[node.name] = self._connection(node)
 
     def complete(self, list_arguments: Any) -> None:
@@ -234,7 +232,7 @@ class Types:
         connection's arguments."""
         for cls, made in self.values.items():
             self._complete_value(cls, made)
-        for kind in KINDS.values():
+        for kind in self.world.kinds.values():
             self._complete_kind(kind, list_arguments)
 
     def _complete_value(self, cls: type[Any], made: Any) -> None:
@@ -248,7 +246,8 @@ class Types:
             )
         link = link_of(cls)
         if link is not None:
-            fields["target"] = (Optional[self.target(link)], field(_target_doc(link), "target"))
+            targets = self.world.targets(link)
+            fields["target"] = (Optional[self.target(targets)], field(_target_doc(targets), "target"))
         name, doc = cls.__name__, description(cls)
         if special_of(cls):
             _fill(made, name, doc, fields, strawberry.interface)
@@ -280,7 +279,8 @@ class Types:
                 to = points.link.to
                 named = to if isinstance(to, str) else "entity"
                 doc = f"The {named} that `{attribute.key}` names; null where it is not held here."
-                fields[points.field] = (Optional[self.target(points.link)], field(doc, points.field))
+                target = self.target(self.world.targets(points))
+                fields[points.field] = (Optional[target], field(doc, points.field))
         for way in ways_back(kind):
             doc = f"The {way.kind.plural} that refer to this {kind.name}."
             fields[way.name] = (
@@ -305,14 +305,12 @@ class Types:
     def enum(self, cls: type[enum.StrEnum]) -> Any:
         return self._enums[cls]
 
-    def target(self, link: Link) -> Any:
-        """The GraphQL type of what a link points to."""
-        to = link.to
-        if isinstance(to, str):
-            return self.kinds[to]
-        if isinstance(to, Group):
-            return self._union(to)
-        return self._external(to)
+    def target(self, targets: Targets) -> Any:
+        """The GraphQL type of what a link leads to."""
+        if targets.external is not None:
+            return self._external(targets.external)
+        to = targets.link.to
+        return self._union(to, targets.kinds) if isinstance(to, Group) else self.kinds[targets.kinds[0].name]
 
     def _plain(self, found: Any) -> dict[str, tuple[Any, Any]]:
         """Fields for attributes: lists and what the server always sets are never null, all else may be."""
@@ -326,11 +324,11 @@ class Types:
             fields[a.graphql_name] = (type_, field(a.doc, a.graphql_name))
         return fields
 
-    def _union(self, group: Group) -> Any:
+    def _union(self, group: Group, held: Iterable[Kind]) -> Any:
         if not group.kinds:
             return self.entity
         if group.name not in self._unions:
-            members = [made for name in group.kinds for made in self._objects(KINDS[name])]
+            members = [made for kind in held for made in self._objects(kind)]
             either = functools.reduce(operator.or_, members)
             self._unions[group.name] = Annotated[either, strawberry.union(group.name, description=group.doc)]
         return self._unions[group.name]
@@ -343,7 +341,7 @@ class Types:
 
     def _external(self, external: External) -> Any:
         if external.name not in self.externals:
-            taken = {cls.__name__ for cls in VALUES} | KINDS.keys()
+            taken = {cls.__name__ for cls in self.world.values} | self.world.kinds.keys()
             if external.name in taken:
                 raise TypeError(f"{external.name} is a type of ours: what others hold needs another name.")
             fields = {
@@ -378,6 +376,7 @@ class Types:
         )
 
 
+@functools.cache
 def _enum(cls: type[enum.StrEnum]) -> Any:
     made = strawberry.enum(cls, name=cls.__name__, description=description(cls), graphql_name_from="value")
     for value in made.__strawberry_definition__.values:  # type: ignore[attr-defined]
@@ -386,8 +385,8 @@ def _enum(cls: type[enum.StrEnum]) -> Any:
     return made
 
 
-def _target_doc(link: Link) -> str:
-    if isinstance(link.to, External):
-        return f"The {link.to.name}; null here, since another system holds it."
-    names = link.to if isinstance(link.to, str) else link.to.name
-    return f"The {names} itself; null where it is not held here."
+def _target_doc(targets: Targets) -> str:
+    if targets.external is not None:
+        return f"The {targets.external.name}; null here, since another system holds it."
+    to = targets.link.to
+    return f"The {to if isinstance(to, str) else to.name} itself; null where it is not held here."

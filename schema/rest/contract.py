@@ -2,15 +2,7 @@
 
 import functools
 
-from models.declare import (
-    ABSTRACTS,
-    KINDS,
-    Abstract,
-    External,
-    Home,
-    Kind,
-    Points,
-)
+from models.declare import Home, Kind, Points, World
 from models.links import Way, relations, ways_back
 
 LIMIT_BY_DEFAULT = 100
@@ -25,7 +17,7 @@ DEPTH_AT_MOST = 3
 
 def expandable(kind: Kind) -> list[str]:
     """All that `expand` may name at a document of this kind, each of which more names may follow."""
-    forward = [expandable_name(kind, r.path) for r in relations(kind) if not isinstance(r.link.to, External)]
+    forward = [expandable_name(kind, r.path) for r in relations(kind) if r.targets.kinds]
     return list(dict.fromkeys((*forward, *ways(kind))))
 
 
@@ -54,7 +46,7 @@ def filter_names(kind: Kind) -> list[str]:
     """The first-level names, and the ids of references, by which a kind can be filtered over REST."""
     plain = [a.key for a in kind.attributes if a.is_scalar and a.key != "href"]
     references = [
-        f"{r.path}.{r.link.id_key}"
+        f"{r.path}.{r.targets.link.id_key}"
         for r in relations(kind)
         if r.path not in kind.by_key or not kind.by_key[r.path].is_scalar
     ]
@@ -66,13 +58,7 @@ JSONPATH_AT_MOST = 2000
 JSON_PATCH = "application/json-patch+json"
 
 
-def homes() -> dict[str, tuple[Home, Kind | Abstract]]:
-    """Every path below which entities answer, with what answers there."""
-    nodes: tuple[Kind | Abstract, ...] = (*KINDS.values(), *ABSTRACTS.values())
-    return {home.url: (home, node) for node in nodes for home in node.homes}
-
-
-def monitored_at(path: str) -> Home | None:
+def monitored_at(world: World, path: str) -> Home | None:
     """Where the monitors are for what is created at a path, None where that is never asynchronous."""
-    base = path.rpartition("/")[0]
-    return next((home for home in KINDS["Monitor"].homes if home.api.base == base), None)
+    monitor, base = world.kinds.get("Monitor"), path.rpartition("/")[0]
+    return next((home for home in monitor.homes if home.api.base == base), None) if monitor else None

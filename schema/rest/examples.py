@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.declare import (
-    KINDS,
     Attribute,
-    External,
     Json,
     Kind,
-    Link,
     Points,
     Reached,
+    Targets,
+    World,
     attributes,
     general_of,
     link_of,
@@ -92,7 +91,7 @@ class _Maker:
             cases = list(special_of(a.type).values()) if a.many and self.full else []
             made = [self._object(cls, (*within, cls)) for cls in cases or [a.type]]
         else:
-            made = [_scalar(a)]
+            made = [_scalar(a, self.kind.world)]
         return made if a.many else made[0]
 
     def _object(self, cls: type[Any], within: tuple[type[Any], ...]) -> Document:
@@ -100,19 +99,20 @@ class _Maker:
         keys = {a.key for a in attributes(cls)}
         link = link_of(cls)
         if link is not None:
-            made = self._pointing(made, link, keys)
+            made = self._pointing(made, self.kind.world.targets(link), keys)
         if "@type" in made or general_of(cls) is not None:
             made["@type"] = cls.__name__
         return made
 
-    def _pointing(self, made: Document, link: Link, keys: set[str]) -> Document:
+    def _pointing(self, made: Document, targets: Targets, keys: set[str]) -> Document:
         """What makes an object a reference: the id, the name and the type of its target."""
-        target = link.to.name if isinstance(link.to, External) else link.kinds[0]
+        link, target = targets.link, targets.names[0]
         said = {"name": _name(target), link.type_key: target}
         kept = {key: text for key, text in said.items() if key in keys and (self.full or key in made)}
         head = {link.id_key: _id(target)} if link.id_key in made or self.full else {}
-        if "href" in keys and head and self.full and link.kinds:
-            head["href"] = f"{KINDS[target].homes[0].url}/{_id(target)}"
+        held = self.kind.world.kinds.get(target)
+        if "href" in keys and head and self.full and held:
+            head["href"] = f"{held.homes[0].url}/{_id(target)}"
         return {**head, **{k: v for k, v in made.items() if k not in head}, **kept}
 
 
@@ -189,7 +189,7 @@ _TEXTS = {
 }
 
 
-def _scalar(a: Attribute) -> Any:
+def _scalar(a: Attribute, world: World) -> Any:
     if a.type is Json:
         return "500"
     if isinstance(a.type, type) and issubclass(a.type, enum.StrEnum):
@@ -200,8 +200,8 @@ def _scalar(a: Attribute) -> Any:
         return {int: 1, float: 19.9, bool: True}[a.type]
     points = a.mark(Points)
     if points is not None:
-        target = KINDS[points.link.kinds[0]]
-        return f"{target.homes[0].url}/{_id(target.name)}" if points.by_href else _id(target.name)
+        target = world.targets(points).names[0]
+        return f"{world.path_of(target)}/{_id(target)}" if points.by_href else _id(target)
     return _text(a)
 
 

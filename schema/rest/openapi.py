@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from models.declare import KINDS, Abstract, Home, Kind
+from models.declare import Abstract, Home, Kind, World
 from schema.rest import examples
 from schema.rest.contract import (
     DEPTH_AT_MOST,
@@ -22,7 +22,6 @@ from schema.rest.contract import (
     SUFFIXES,
     expandable,
     filter_names,
-    homes,
     monitored_at,
 )
 from schema.rest.json_schema import ID, Form, Schemas, scalar
@@ -37,31 +36,31 @@ JSON_PATCH_QUERY = "application/json-patch-query+json"
 
 
 @functools.cache
-def apis() -> dict[str, str]:
+def apis(world: World) -> dict[str, str]:
     """The title of every API, by its number."""
-    found = {home.api.number: home.api.title for home, _ in homes().values()}
+    found = {home.api.number: home.api.title for home, _ in world.homes.values()}
     return dict(sorted(found.items()))
 
 
 @functools.cache
-def document(number: str, base_url: str = "", *, secured: bool = True) -> Part:
+def document(world: World, number: str, base_url: str = "", *, secured: bool = True) -> Part:
     """The OpenAPI document of one API, all its base paths in one; KeyError for a number that is none.
 
     Where the server asks for no tokens (`secured` is false) no operation does.
     """
-    return _Document(number, base_url, secured).whole()
+    return _Document(world, number, base_url, secured).whole()
 
 
 @functools.cache
-def encoded(number: str, base_url: str = "", *, secured: bool = True) -> bytes:
+def encoded(world: World, number: str, base_url: str = "", *, secured: bool = True) -> bytes:
     """The same as it goes over the wire."""
-    made = document(number, base_url, secured=secured)
+    made = document(world, number, base_url, secured=secured)
     return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def snapshot(number: str) -> str:
+def snapshot(world: World, number: str) -> str:
     """The same for people to review: `schema/openapi/TMF622.json` holds it."""
-    return json.dumps(document(number), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(document(world, number), ensure_ascii=False, indent=2) + "\n"
 
 
 def operations(node: Kind | Abstract) -> tuple[str, ...]:
@@ -339,11 +338,12 @@ _FILTER_TEXT = {"type": "string", "pattern": "^[^\\u0000,;=~][^\\u0000,;]*$"}
 class _Document:
     """One document while it is made."""
 
-    def __init__(self, number: str, base_url: str, secured: bool) -> None:
-        self._title = apis()[number]
+    def __init__(self, world: World, number: str, base_url: str, secured: bool) -> None:
+        self._title = apis(world)[number]
+        self._world = world
         self._number, self._base_url, self._secured = number, base_url, secured
         self._schemas = Schemas(number)
-        self._homes = [(home, node) for home, node in homes().values() if home.api.number == number]
+        self._homes = [(home, node) for home, node in world.homes.values() if home.api.number == number]
         self._parameters = _shared_parameters()
         self._examples: dict[str, Part] = {}
         self._operation_ids: set[str] = set()
@@ -459,9 +459,9 @@ class _Document:
         with_ = ("Location", "ETag", "Last-Modified", "Idempotency-Replayed")
         responses = {"201": _answer("The entity as it was created.", made, with_)}
         parameters = ["fields", "depth", "Idempotency-Key", "If-None-Match-create"]
-        if monitored_at(home.url):
+        if monitored_at(self._world, home.url):
             parameters.append("Prefer-async")
-            monitor = self._schemas.kind(KINDS["Monitor"], Form.ANSWER)
+            monitor = self._schemas.kind(self._world.kinds["Monitor"], Form.ANSWER)
             headers = ("Location", "Preference-Applied", "Idempotency-Replayed")
             responses["202"] = _answer("The Monitor that tells how the work goes on.", monitor, headers)
         body = {

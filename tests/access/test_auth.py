@@ -24,6 +24,7 @@ from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 from starlette.routing import Mount, Route
 
 import app
+from models import WHOLE
 from models.declare import ABSTRACTS, KINDS, Abstract, Kind
 from models.links import ways_back
 from resolvers.access import guard, keys, tokens
@@ -36,7 +37,6 @@ from resolvers.storage import store
 from resolvers.storage.documents import prepare
 from schema import scopes
 from schema.graphql.sdl import schema
-from schema.rest.contract import homes
 from schema.scopes import RIGHTS, scope
 from tests.conftest import Client
 from tests.pages.test_pages import CHROMIUM, browser, shot  # noqa: F401  (a fixture)
@@ -411,7 +411,7 @@ def test_a_special_kind_has_a_scope_of_its_own(guarded: Client) -> None:
 
 
 def test_an_unknown_scope_is_known_as_such() -> None:
-    assert scopes.unknown(["tmf622:productOrder:read", "*:*:*", "openid", "tmf622:order:read"]) == [
+    assert scopes.unknown(WHOLE, ["tmf622:productOrder:read", "*:*:*", "openid", "tmf622:order:read"]) == [
         "openid",
         "tmf622:order:read",
     ]
@@ -460,7 +460,7 @@ def test_a_route_without_a_rule_needs_a_token() -> None:
 
 
 def doors() -> Iterator[Any]:
-    for url, (_, node) in homes().items():
+    for url, (_, node) in WHOLE.homes.items():
         kinds = node.kinds if isinstance(node, Abstract) else (node,)
         for kind in kinds:
             yield pytest.param(url, node, kind, id=f"{url}-{kind.name}" if len(kinds) > 1 else url)

@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from models import WHOLE
 from models.declare import ABSTRACTS, KINDS
 from models.tables import key_of
-from schema.rest.contract import homes
 from tests.conftest import Client
 
 ORDER = "/tmf-api/productOrderingManagement/v4/productOrder"
@@ -24,7 +24,7 @@ def individual(id: str, **more: Any) -> dict[str, Any]:
 
 def test_no_two_kinds_share_a_path() -> None:
     found = [home.url for node in (*KINDS.values(), *ABSTRACTS.values()) for home in node.homes]
-    assert len(found) == len(set(found)) == len(homes())
+    assert len(found) == len(set(found)) == len(WHOLE.homes)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_without_a_database_the_answer_is_503_and_the_process_lives(tmp_path: An
 
 def test_the_index_lists_every_home(shared: Client) -> None:
     entries = shared.get("/tmf-api").json()
-    assert {entry["href"].removeprefix("http://localhost:8000") for entry in entries} == set(homes())
+    assert {entry["href"].removeprefix("http://localhost:8000") for entry in entries} == set(WHOLE.homes)
 
 
 def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from models import WHOLE
 from models.declare import KINDS, Abstract, Home, Json, Kind, attributes, family_attributes, special_of
 from models.links import relations
 from models.times import canonical
@@ -20,14 +21,14 @@ from resolvers.behaviour.cancel import CANCELS
 from resolvers.rest.facade import MERGE_PATCH, OPERATIONS
 from resolvers.storage.documents import prepare
 from schema.rest import examples, openapi
-from schema.rest.contract import JSON_PATCH, homes
+from schema.rest.contract import JSON_PATCH
 from schema.rest.json_schema import Form
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
 from tmfgraph import cli, logs
 
 ROOT = Path(__file__).parent.parent.parent
-NUMBERS = list(openapi.apis())
+NUMBERS = list(openapi.apis(WHOLE))
 METHODS = ("get", "post", "patch", "delete")
 
 FORMATS = FormatChecker(["date-time"])
@@ -38,7 +39,7 @@ def problems(
     number: str, schema: dict[str, Any], instance: Any, formats: FormatChecker | None = FORMATS
 ) -> list[str]:
     """What is wrong with an instance of a schema that stands in the document of an API."""
-    whole = {**schema, "components": openapi.document(number)["components"]}
+    whole = {**schema, "components": openapi.document(WHOLE, number)["components"]}
     found = Draft202012Validator(whole, format_checker=formats).iter_errors(instance)
     return [f"{error.json_path}: {error.message[:300]}" for error in found]
 
@@ -49,17 +50,17 @@ def named(name: str) -> dict[str, Any]:
 
 def answer(number: str, path: str, method: str = "get", status: str = "200") -> dict[str, Any]:
     """The schema of what an operation answers."""
-    response = openapi.document(number)["paths"][path][method]["responses"][status]
+    response = openapi.document(WHOLE, number)["paths"][path][method]["responses"][status]
     return response["content"]["application/json"]["schema"]
 
 
 def every_home() -> list[Any]:
-    return [pytest.param(home, node, id=path) for path, (home, node) in homes().items()]
+    return [pytest.param(home, node, id=path) for path, (home, node) in WHOLE.homes.items()]
 
 
 def operations(number: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Path, method and operation of all that a document describes."""
-    for path, item in openapi.document(number)["paths"].items():
+    for path, item in openapi.document(WHOLE, number)["paths"].items():
         for method in METHODS:
             if method in item:
                 yield path, method, item[method]
@@ -70,12 +71,12 @@ def operations(number: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_document_is_valid(number: str) -> None:
-    OpenAPIV31SpecValidator(openapi.document(number)).validate()
+    OpenAPIV31SpecValidator(openapi.document(WHOLE, number)).validate()
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_schema_is_valid(number: str) -> None:
-    for schema in openapi.document(number)["components"]["schemas"].values():
+    for schema in openapi.document(WHOLE, number)["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
 
@@ -83,14 +84,16 @@ def test_the_snapshots_in_git_are_what_the_declarations_yield() -> None:
     directory = ROOT / "schema" / "openapi"
     assert sorted(path.stem for path in directory.iterdir()) == NUMBERS
     stale = [
-        n for n in NUMBERS if (directory / f"{n}.json").read_text(encoding="utf-8") != openapi.snapshot(n)
+        n
+        for n in NUMBERS
+        if (directory / f"{n}.json").read_text(encoding="utf-8") != openapi.snapshot(WHOLE, n)
     ]
     assert stale == [], "stale: run `./run refresh`"
 
 
 @pytest.mark.parametrize(("home", "node"), every_home())
 def test_every_home_is_described_with_what_it_offers(home: Home, node: Kind | Abstract) -> None:
-    paths = openapi.document(home.api.number)["paths"]
+    paths = openapi.document(WHOLE, home.api.number)["paths"]
     at_home = {"get": "list", "post": "create", "patch": "create"}
     below = {"get": "get", "patch": "patch", "delete": "delete"}
     offered = openapi.operations(node)
@@ -112,7 +115,7 @@ def test_every_operation_has_an_id_of_its_own_and_says_what_it_does(number: str)
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_reference_leads_somewhere_and_every_component_is_used(number: str) -> None:
-    document = openapi.document(number)
+    document = openapi.document(WHOLE, number)
     text = json.dumps(document)
     wanted = set(re.findall(r'"#/components/(\w+)/([^"]+)"', text))
     there = {(part, name) for part, found in document["components"].items() for name in found}
@@ -125,19 +128,19 @@ def test_every_operation_names_its_scopes(number: str) -> None:
         right = "read" if method == "get" else "write"
         enough = [one["bearer"] for one in operation["security"]]
         assert enough and all(scopes[-1].endswith(f":{right}") for scopes in enough), path
-    unsecured = openapi.document(number, secured=False)
+    unsecured = openapi.document(WHOLE, number, secured=False)
     assert not [p for p in unsecured["paths"].values() for m in METHODS if "security" in p.get(m, {})]
 
 
 def test_the_base_url_is_that_of_the_server() -> None:
-    assert openapi.document("TMF622")["servers"] == [{"url": "/"}]
-    assert openapi.document("TMF622", "https://tmf.example.com")["servers"] == [
+    assert openapi.document(WHOLE, "TMF622")["servers"] == [{"url": "/"}]
+    assert openapi.document(WHOLE, "TMF622", "https://tmf.example.com")["servers"] == [
         {"url": "https://tmf.example.com"}
     ]
 
 
 def test_a_secret_is_taken_and_never_given() -> None:
-    schemas = openapi.document("TMF720")["components"]["schemas"]
+    schemas = openapi.document(WHOLE, "TMF720")["components"]["schemas"]
     assert schemas["LoginPasswordCredential_Create"]["properties"]["password"]["writeOnly"] is True
     assert "password" not in schemas["LoginPasswordCredential"]["properties"]
     assert "password" not in json.dumps(examples.answered(KINDS["DigitalIdentity"]))
@@ -145,7 +148,7 @@ def test_a_secret_is_taken_and_never_given() -> None:
 
 def test_what_is_mandatory_depends_on_the_api_of_the_kind() -> None:
     """TMF640's document has Service, whose rules are TMF638's, beside kinds of its own."""
-    schemas = openapi.document("TMF640")["components"]["schemas"]
+    schemas = openapi.document(WHOLE, "TMF640")["components"]["schemas"]
     assert schemas["Note_TMF638_Create"]["required"] == ["author", "date", "text"]
     assert "required" not in schemas["Note_Create"]
 
@@ -187,7 +190,7 @@ def test_an_expanded_reference_still_has_the_types_of_its_schema(kind: Kind) -> 
 
 def examples_in(number: str) -> Iterator[tuple[str, dict[str, Any], Any]]:
     """Every example of a document with its schema."""
-    document = openapi.document(number)
+    document = openapi.document(WHOLE, number)
     for path, method, operation in operations(number):
         for content in operation.get("requestBody", {}).get("content", {}).values():
             for name, example in content.get("examples", {}).items():
@@ -294,7 +297,7 @@ def test_every_failure_is_as_described(shared: Client, accept: str) -> None:
         ("delete", "/{id}", shared.delete(f"{home}/{id}", headers={**headers, "if-match": '"99"'})),
     ]
     assert [failure.status_code for _, _, failure in failures] == [400, 400, 404, 409, 415, 412]
-    document = openapi.document("TMF622")
+    document = openapi.document(WHOLE, "TMF622")
     for method, below, failure in failures:
         described = document["paths"][home + below][method]["responses"][str(failure.status_code)]
         response = document["components"]["responses"][described["$ref"].rpartition("/")[2]]
@@ -308,8 +311,10 @@ def test_every_list_answers_as_described(shared: Client, home: Home, node: Kind 
     found = shared.get(home.url, params={"limit": "50"})
     assert found.status_code == 200
     assert problems(number, answer(number, home.url), found.json(), formats=None) == []
-    described = openapi.document(number)["paths"][home.url]["get"]["responses"]["200"]["headers"]
-    required = [n for n in described if openapi.document(number)["components"]["headers"][n]["required"]]
+    described = openapi.document(WHOLE, number)["paths"][home.url]["get"]["responses"]["200"]["headers"]
+    required = [
+        n for n in described if openapi.document(WHOLE, number)["components"]["headers"][n]["required"]
+    ]
     assert [name for name in required if name not in found.headers] == []
 
 
@@ -322,7 +327,7 @@ def test_the_documents_are_served(shared: Client) -> None:
     for entry in listed:
         served = shared.get(entry["href"].removeprefix("http://localhost:8000"))
         assert served.headers["content-type"] == "application/json"
-        assert served.json() == openapi.document(entry["api"], secured=False)
+        assert served.json() == openapi.document(WHOLE, entry["api"], secured=False)
 
 
 def test_an_unknown_api_is_named(shared: Client) -> None:
@@ -335,7 +340,7 @@ def test_the_index_leads_to_the_documents(shared: Client) -> None:
     for entry in shared.get("/tmf-api").json():
         number, path = entry["api"], entry["href"].removeprefix("http://localhost:8000")
         assert entry["openapi"] == f"http://localhost:8000/openapi/{number}.json"
-        assert path in openapi.document(number)["paths"]
+        assert path in openapi.document(WHOLE, number)["paths"]
         assert entry["operations"][:2] == ["list", "get"]
 
 
@@ -346,7 +351,7 @@ def test_the_command_lists_prints_and_writes(
     assert cli.main(["openapi"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == NUMBERS
     assert cli.main(["openapi", "TMF622"]) == 0
-    assert capsys.readouterr().out == openapi.snapshot("TMF622")
+    assert capsys.readouterr().out == openapi.snapshot(WHOLE, "TMF622")
     assert cli.main(["openapi", "TMF622", "--output-dir", str(tmp_path)]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["TMF622.json"]
     assert cli.main(["openapi", "TMF999"]) == 1

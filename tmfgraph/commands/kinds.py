@@ -21,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Settings, arguments: argparse.Namespace) -> int:
     """Writes the table; 1 where the file cannot be written."""
+    from models import WHOLE
     from tmfgraph import kinds
 
-    return common.put(kinds.as_markdown(), arguments.output)
+    return common.put(kinds.as_markdown(WHOLE), arguments.output)

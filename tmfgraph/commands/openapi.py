@@ -26,15 +26,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Settings, arguments: argparse.Namespace) -> int:
     """Writes the documents, or a list of the APIs; 1 for an unknown API or a file that cannot be written."""
+    from models import WHOLE
     from schema.rest import openapi
 
     number, directory = arguments.api, arguments.output_dir
-    if number is not None and number not in openapi.apis():
+    if number is not None and number not in openapi.apis(WHOLE):
         print(f"tmfgraph: There is no API {number}: `tmfgraph openapi` lists them.", file=sys.stderr)
         return 1
-    numbers = openapi.apis() if number is None else [number]
+    numbers = openapi.apis(WHOLE) if number is None else [number]
     if directory is not None:
-        return max(common.put(openapi.snapshot(one), directory / f"{one}.json") for one in numbers)
+        return max(common.put(openapi.snapshot(WHOLE, one), directory / f"{one}.json") for one in numbers)
     if number is not None:
-        return common.put(openapi.snapshot(number), None)
-    return common.put("".join(f"{one} {title}\n" for one, title in openapi.apis().items()), None)
+        return common.put(openapi.snapshot(WHOLE, number), None)
+    return common.put("".join(f"{one} {title}\n" for one, title in openapi.apis(WHOLE).items()), None)

@@ -20,6 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Settings, arguments: argparse.Namespace) -> int:
     """Writes the SDL; 1 where the file cannot be written."""
+    from models import WHOLE
     from schema.graphql.sdl import sdl
 
-    return common.put(sdl().rstrip("\n") + "\n", arguments.output)
+    return common.put(sdl(WHOLE).rstrip("\n") + "\n", arguments.output)

@@ -37,11 +37,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Settings, arguments: argparse.Namespace) -> int:
     """Prints a token; a scope that gives no right is an error of use."""
+    from models import WHOLE
     from resolvers.access import tokens
     from schema import scopes as known
 
     scopes = arguments.scope or ["*:*:read"]
-    unknown = known.unknown(scopes)
+    unknown = known.unknown(WHOLE, scopes)
     if unknown:
         return arguments.parser.error(
             f"--scope {unknown[0]} gives no right: a scope is like tmf622:productOrder:read or "

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from asyncpg import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.storage import copy as bulk
 from resolvers.storage.documents import Draft, prepare
 from resolvers.storage.engine import new_engine
@@ -97,7 +97,7 @@ async def _run(dsn: str, scale: int, seed: int, progress: "_Progress") -> None:
 
 async def _ensure(dsn: str) -> None:
     async with _alone(dsn) as (engine, connection):
-        customers = view_of(KINDS["Customer"])
+        customers = view_of(WHOLE.kinds["Customer"])
         held = sa.exists().where(customers.c.key.is_not(None), customers.visible)
         if await connection.scalar(sa.select(held)):
             return
@@ -126,7 +126,7 @@ async def _fill(engine: AsyncEngine, scale: int, seed: int, progress: "_Progress
     chunk: list[Draft] = []
     customers = 0
     for kind, document in documents(scale, seed):
-        chunk.append(prepare(KINDS[kind], document, imported=True))
+        chunk.append(prepare(WHOLE.kinds[kind], document, imported=True))
         customers += kind == "Customer"
         if len(chunk) >= CHUNK:
             await bulk.copy(engine, chunk, actor=ACTOR)

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from models.declare import KINDS
+from models import WHOLE
 
 Document = dict[str, Any]
 Documents = Iterator[tuple[str, Document]]
@@ -32,7 +32,7 @@ def month(number: int) -> int:
 
 @functools.cache
 def _home(kind: str) -> str:
-    return KINDS[kind].homes[0].url
+    return WHOLE.kinds[kind].homes[0].url
 
 
 def href(kind: str, id: str) -> str:
