@@ -65,8 +65,12 @@ class View:
         return view_of(kind, self.policies, self.past)
 
 
-@functools.cache
 def view_of(kind: Kind, policies: Policies = (), past: bool = False) -> View:
     """The View, made once. One of a kind alone shows what the server itself sees, which is everything:
     what callers ask for goes through the gate."""
+    return _made(kind, policies, past)
+
+
+@functools.cache
+def _made(kind: Kind, policies: Policies, past: bool) -> View:
     return View(kind, policies, past)
