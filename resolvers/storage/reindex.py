@@ -1,18 +1,20 @@
 """What follows from stored documents, derived anew: `tmfgraph reindex`.
 
 Columns and the rows of side tables are made from a document when it is written. After an upgrade that
-declares more attributes or links, what was written before lacks theirs, until this has run.
+declares more attributes or links, what was written before lacks theirs, until this has run. Events
+without a position get one.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.check import check
 from models.declare import Kind, roots
 from models.tables import table
+from resolvers.storage import sequencer
 from resolvers.storage.documents import Draft, columns_of, copied
 from resolvers.storage.engine import new_engine
 from resolvers.storage.rows import Row, row, row_columns
@@ -44,9 +46,20 @@ async def run(dsn: str, say: Callable[[str], None]) -> int:
             if number:
                 say(f"{kind.name}: {number:,}")
             total += number
+        late = await _leave_unnumbered(engine)
+        if late:
+            say(f"Events that had no position: {late:,}")
     finally:
         await engine.dispose()
     return total
+
+
+async def _leave_unnumbered(engine: AsyncEngine) -> int:
+    """Hands events of servers that knew no positions to the sequencer; gives their number."""
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        async with driver.transaction():
+            return await sequencer.leave_unnumbered(driver)
 
 
 async def _batch(connection: AsyncConnection, kind: Kind, last: Any) -> list[Row]:

@@ -53,6 +53,16 @@ NUMBER_LOADED = _NUMBER.format(
     """,
 )
 
+# Only what committed transactions wrote is seen, and with it their positions or what is pending.
+UNNUMBERED = """
+    insert into pending (entity_key, entity_kind, revision)
+    select entity_key, entity_kind, revision from event
+    except all (
+        select entity_key, entity_kind, revision from stream union all
+        select entity_key, entity_kind, revision from pending
+    )
+"""
+
 
 async def number(driver: Any, seconds_between: float = 0.0) -> int:
     """Gives a position to every event that is pending, and says to how many. One statement.
@@ -70,6 +80,15 @@ async def number_loaded(driver: Any, entities: Sequence[tuple[uuid.UUID, str]]) 
     """
     keys, kinds = [key for key, _ in entities], [kind for _, kind in entities]
     return await driver.fetchval(NUMBER_LOADED, keys, kinds) or 0
+
+
+async def leave_unnumbered(driver: Any) -> int:
+    """Makes pending what has no position and is not pending; gives the number of events.
+
+    Servers of a version without positions write such. In a transaction of its own: nobody numbers meanwhile.
+    """
+    await driver.execute("select from counter where id = 1 for update")
+    return int((await driver.execute(UNNUMBERED)).rpartition(" ")[2])
 
 
 # ---- reading ------------------------------------------------------------------------------------

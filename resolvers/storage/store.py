@@ -79,10 +79,12 @@ class Store:
         strict_references: bool = False,
         effects: Effects | None = None,
         budget: Budget | None = None,
+        quiet: bool = False,
     ):
         """`actor` is whom events name, where it is not who the access is of: a command of ours.
 
         `budget` counts what the request does, and ends it where that is too much; none counts nothing.
+        What is `put` here is no news to anybody where it is `quiet`: it comes with a load.
         """
         self._pool = pool.of(engine)
         self.access = access
@@ -92,6 +94,7 @@ class Store:
         self.budget = budget or Budget(UNBOUNDED)
         self._held: Any = None
         self._effects = effects or Effects()
+        self._quiet = quiet
 
     # ---- what all reads and writes pass: rights and limits act here -----------------------------
 
@@ -177,6 +180,7 @@ class Store:
             actor=self.actor,
             strict_references=self.strict_references,
             document_bytes=self.budget.bounds.document_bytes,
+            quiet=self._quiet,
         )
 
     # ---- reading --------------------------------------------------------------------------------

@@ -52,12 +52,14 @@ class Transaction:
         actor: str,
         strict_references: bool,
         document_bytes: int | None = None,
+        quiet: bool = False,
     ) -> None:
-        """`document_bytes` is how long a document may become."""
+        """`document_bytes` is how long a document may become; `quiet` writes are no news to anybody."""
         self.connection = connection
         self.actor = actor
         self._strict_references = strict_references
         self._document_bytes = document_bytes
+        self._quiet = quiet
 
     async def lock(self, kind: Kind, id: str, revisions: frozenset[int] | None = None) -> Row:
         """The entity, kept from all other writers until the end. NotFound.
@@ -208,6 +210,7 @@ class Transaction:
 
     async def _carry_out(self, write: Write) -> int | None:
         """The revision of the entity after the write; None where it could not be written."""
+        write.quiet = self._quiet
         statement = write.statement
         made = (await self.connection.exec_driver_sql(statement.text, statement.arguments)).first()
         return made[0] if made else None

@@ -31,6 +31,7 @@ from models.tables import (
     indexed_text,
     key_of,
     new_id,
+    pending,
     reference,
     secret,
     table,
@@ -216,6 +217,8 @@ class Trace:
 
     table: sa.Table
     columns: tuple[str, ...] = ()
+    is_loaded: bool = True
+    """Whether those that come by COPY leave it too."""
 
     def row(self, write: "Write") -> Record:
         """The values of `columns`."""
@@ -241,7 +244,18 @@ class Events(Trace):
         return "AttributeValueChange" if write.state_before == write.state_after else "StateChange"
 
 
-TRACES: tuple[Trace, ...] = (Events(),)
+class Pending(Trace):
+    """That the event has no position yet: the sequencer gives it one, a load does so itself."""
+
+    table = pending
+    columns = ("quiet",)
+    is_loaded = False
+
+    def row(self, write: "Write") -> Record:
+        return (write.quiet,)
+
+
+TRACES: tuple[Trace, ...] = (Events(), Pending())
 """Everything that is told of a write."""
 
 
@@ -264,6 +278,8 @@ class Write:
     """The columns of its row; none where it is deleted."""
     parts: Sequence[tuple[Part, Sequence[Record], Sequence[str]]]
     """The side tables that are written, each with the new rows, and with what is kept of the old ones."""
+    quiet: bool = False
+    """Whether it is no news: it comes with a load."""
 
     @property
     def statement(self) -> Statement:
@@ -299,8 +315,9 @@ class Write:
             if rows:
                 yield part.table, part.owner + part.columns, [whose + one for one in rows]
         for trace in TRACES:
-            told = (*whose, entity.revision, *trace.row(self))
-            yield trace.table, ("entity_key", "entity_kind", "revision", *trace.columns), [told]
+            if trace.is_loaded:
+                told = (*whose, entity.revision, *trace.row(self))
+                yield trace.table, ("entity_key", "entity_kind", "revision", *trace.columns), [told]
 
 
 async def creation(draft: Draft, actor: str) -> Write:

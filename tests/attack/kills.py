@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ import sqlalchemy as sa
 
 from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table, table_name
-from resolvers.storage import reindex
+from resolvers.storage import reindex, sequencer
 from resolvers.storage.engine import new_engine
 from tests.serving import Serving, open_directory, serving
 from tmfgraph import migrate
@@ -393,6 +394,7 @@ async def _check(dsn: str, load: Load) -> list[str]:
         )
         if number := await connection.fetchval(lost):
             faults.append(f"{number} events are of nothing")
+        faults += await _numbered(connection)
         half = "select count(*) from idempotency where entity_id is null"
         if number := await connection.fetchval(half):
             faults.append(f"{number} idempotency keys stand for nothing")
@@ -402,6 +404,26 @@ async def _check(dsn: str, load: Load) -> list[str]:
     await reindex.run(dsn, lambda words: None)
     if await _derived(dsn) != before:
         faults.append("columns, references or characteristics are not those of the documents")
+    return faults
+
+
+async def _numbered(connection: Any) -> list[str]:
+    """What is wrong with the positions of events, once the server has given one to each."""
+    deadline = time.monotonic() + SECONDS_TO_RECOVER
+    while number := await connection.fetchval("select count(*) from pending"):
+        if time.monotonic() > deadline:
+            return [f"{number} events have no position after {SECONDS_TO_RECOVER:.0f} s"]
+        await asyncio.sleep(0.05)
+    ids = [row["id"] for row in await connection.fetch("select id from event")]
+    found = await sequencer.since(connection, None, len(ids) + 1)
+    faults = []
+    if sorted(one.id for one in found) != sorted(ids):
+        faults.append(f"{len(found)} events have positions, of {len(ids)}")
+    last: dict[uuid.UUID, int] = {}
+    for one in found:
+        if one.revision != last.get(one.entity_key, 0) + 1:
+            faults.append(f"revision {one.revision} of {one.entity_id} is at position {one.position}")
+        last[one.entity_key] = one.revision
     return faults
 
 
