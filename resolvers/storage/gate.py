@@ -15,12 +15,12 @@ class Gate:
 
     def view(self, kind: Kind) -> View:
         """What the caller may see of a kind. Forbidden, with the scope that is missing."""
-        self.check(kind, "read")
+        self._access.check(kind, "read")
         return view_of(kind)
 
     def writable(self, kind: Kind) -> View:
         """What the caller may change of a kind, or remove. Forbidden, with the scope that is missing."""
-        self.check(kind, "write")
+        self._access.check(kind, "write")
         return view_of(kind)
 
     def check(self, kind: Kind, right: str) -> None:
@@ -37,6 +37,5 @@ class Gate:
         Statements are kept for all callers, so that one may come from what another was given.
         """
         for view in views:
-            own = self.view(view.kind)
-            if view is not own and view != own:
+            if view is not self.view(view.kind):
                 raise ValueError(f"a statement for other readers of {view.kind.plural}")

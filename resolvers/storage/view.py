@@ -19,13 +19,15 @@ Policies = tuple[str, ...]
 """Names of the policies that say which entities one sees, sorted. None: all that there are."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """What a reader may see of a kind.
 
     It is a part of a statement's shape, and of the key by which a statement is kept: readers with the same
     View share statements and their plans. On whose behalf one reads, and at which moment, is no part of it:
     these will be parameters of the statement, which the store puts in.
+
+    Each is made once (`narrowed_view`, `view_of`), so that looking it up costs no more than a kind does.
     """
 
     kind: Kind
@@ -62,15 +64,16 @@ class View:
 
     def of(self, kind: Kind) -> "View":
         """What the same reader may see of another kind."""
-        return view_of(kind, self.policies, self.past)
-
-
-def view_of(kind: Kind, policies: Policies = (), past: bool = False) -> View:
-    """The View, made once. One of a kind alone shows what the server itself sees, which is everything:
-    what callers ask for goes through the gate."""
-    return _made(kind, policies, past)
+        return narrowed_view(kind, self.policies, self.past)
 
 
 @functools.cache
-def _made(kind: Kind, policies: Policies, past: bool) -> View:
+def narrowed_view(kind: Kind, policies: Policies, past: bool) -> View:
+    """What those may see of a kind whom these policies narrow down, at present or in the past."""
     return View(kind, policies, past)
+
+
+@functools.cache
+def view_of(kind: Kind) -> View:
+    """What the server itself sees of a kind: everything. What callers ask for goes through the gate."""
+    return narrowed_view(kind, (), False)
