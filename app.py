@@ -37,7 +37,6 @@ from resolvers.background.worker import Worker
 from resolvers.behaviour.effects import EFFECTS
 from resolvers.errors import CallerError
 from resolvers.graphql import routes as graphql
-from resolvers.graphql.attach import attached
 from resolvers.graphql.fields import Context
 from resolvers.graphql.http import GraphQL
 from resolvers.graphql.limits import Limits
@@ -68,7 +67,10 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
     bounds = Bounds.of(settings)
     profile = profile_of(settings)
     rates = Rates(settings.rate_limit, settings.rate_limit_storage) if settings.rate_limit else None
-    graph = GraphQL(profile, Limits.of(settings))
+    started = time.monotonic()
+    graph = GraphQL(profile, Limits.of(settings), world)
+    tables(world)
+    logger.info("The schema of %d kinds is made in %.1f s.", len(world.kinds), time.monotonic() - started)
     base_url = settings.url
     worker = Worker(
         engine,
@@ -94,10 +96,6 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
-        started = time.monotonic()
-        attached()
-        tables(world)
-        logger.info("The schema of %d kinds is made in %.1f s.", len(world.kinds), time.monotonic() - started)
         memory.spare_collector()
         authenticator.start()
         working = [asyncio.create_task(worker.run()), asyncio.create_task(sequencer.run())]

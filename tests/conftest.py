@@ -16,7 +16,7 @@ from sqlalchemy import event as sa_event
 import app
 from models.declare import KINDS, Kind
 from resolvers.behaviour.cancel import CANCELS
-from resolvers.graphql.attach import attached
+from resolvers.graphql.graph import graph
 from resolvers.storage.documents import prepare
 from resolvers.storage.rows import Row
 from resolvers.storage.store import Store
@@ -88,7 +88,7 @@ class Client:
     """Calls the application as HTTP would, and counts the statements that it sends to the database."""
 
     def __init__(self, database_url: str, **settings: Any) -> None:
-        attached()  # as at the start of a server: no request waits for it
+        graph()  # as at the start of a server: no request waits for it
         self._runner = asyncio.Runner()
         self.app = app.build(Settings(database_url=database_url, **settings))
         self.statements: list[str] = []

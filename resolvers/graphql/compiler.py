@@ -1,7 +1,7 @@
-"""Makes a plan of a query: once for each document, for as long as the plan is kept.
+"""Makes a plan of an operation: once for each document, for as long as the plan is kept.
 
 Which fields an object of a type has is told by graphql-core, so fragments, aliases, `@skip` and `@include`
-mean here what they mean there. What a field does is told by its resolver in the schema (`fields.py`).
+mean here what they mean there. What a field does is told by its class (`fields.py` and its neighbours).
 """
 
 import asyncio
@@ -14,58 +14,26 @@ from typing import Any
 import msgspec
 from graphql import (
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLObjectType,
-    GraphQLSchema,
-    ListValueNode,
-    ObjectValueNode,
     OperationDefinitionNode,
-    VariableNode,
-    get_named_type,
+    OperationType,
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
-from models.declare import (
-    KINDS,
-    Abstract,
-    Attribute,
-    External,
-    Kind,
-    Link,
-    Points,
-    case_of,
-    other,
-    special_of,
-)
+from models.declare import Abstract, Attribute, Kind, Link, case_of, other, special_of
 from models.links import relations
 from resolvers.errors import TooMuch
-from resolvers.graphql import fields as graph
 from resolvers.graphql.encoding import NULL
+from resolvers.graphql.fields import Ask, Field, Graph, RootField
 from resolvers.graphql.introspection import Telling
-from resolvers.graphql.plan import (
-    PAGE_INFO,
-    Anywhere,
-    Arguments,
-    Behind,
-    Build,
-    Columns,
-    Connection,
-    Entities,
-    History,
-    Level,
-    Listing,
-    Nodes,
-    Part,
-    Plan,
-    Root,
-    Run,
-    Single,
-    ToOne,
-    WayBack,
-)
+from resolvers.graphql.links import ToOne
+from resolvers.graphql.lists import PAGE_INFO, Behind, Connection, Part
+from resolvers.graphql.plan import Build, Columns, Level, MakesUnseen, Nodes, Plan, Root, Run
 from resolvers.graphql.source import Source, attribute_of
 from resolvers.graphql.validator import TELL_OF_THE_SCHEMA
 from resolvers.storage.conditions import cursor
-from resolvers.storage.loaders import leads_to
+from resolvers.storage.rows import Unseen
 
 Details = list[Any]
 """The places in a document that ask for one field of an object, as graphql-core collects them."""
@@ -79,8 +47,11 @@ BYTES_OF_A_PART = 200
 """About how long a cursor is, or what else a connection has beside nodes."""
 
 
-class NotCovered(Exception):
-    """A query that only graphql-core can answer, and why."""
+class Selection(dict[str, Details]):
+    """What is asked of an object, by the key in the answer."""
+
+    error: GraphQLError | None = None
+    """What stands in the place of the object, where that cannot be made out: null in a directive, say."""
 
 
 class Compiler:
@@ -88,12 +59,14 @@ class Compiler:
 
     def __init__(
         self,
-        schema: GraphQLSchema,
+        graph: Graph,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: Any,
     ) -> None:
-        self._schema = schema
+        self.world = graph.world
+        self._schema = graph.core
+        self._fields = graph.fields
         self._operation = operation
         self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
         self._variables = variables
@@ -104,37 +77,27 @@ class Compiler:
         self._connections: dict[Hashable, Connection] = {}
 
     def plan(self) -> Plan:
-        query = self._schema.query_type
-        assert query is not None
+        """The plan. GraphQLError where what is asked of the root cannot be made out, TooMuch."""
+        is_query = self._operation.operation is OperationType.QUERY
+        type_ = self._schema.query_type if is_query else self._schema.mutation_type
+        assert type_ is not None
         collected = collect_fields(
-            self._schema, self._fragments, self._variables, query, self._operation
+            self._schema, self._fragments, self._variables, type_, self._operation
         ).grouped_field_set
-        roots = {key: self._root(query, details) for key, details in collected.items()}
+        roots = {key: self._root(type_, key, details) for key, details in collected.items()}
         return Plan(roots, self._links, self.times)
 
     # ---- the root -------------------------------------------------------------------------------
 
-    def _root(self, query: GraphQLObjectType, details: Details) -> Root:
+    def _root(self, type_: GraphQLObjectType, key: str, details: Details) -> Root:
         name = details[0].node.name.value
         if name == "__typename":
-            return _constant(query.name)
+            return _constant(type_.name)
         if name in TELL_OF_THE_SCHEMA:
-            return self._told(query, details)
-        field = query.fields.get(name)
-        resolver: Any = field.resolve if field else None
-        if isinstance(resolver, graph.Listing):
-            connection = self._connection(resolver.node, details)
-            return Listing(resolver, _arguments(field, details), connection)
-        if isinstance(resolver, graph.Single):
-            link = self._to_one("", resolver.names, details)
-            return Single(resolver.names, _arguments(field, details), link)
-        if resolver is graph.node:
-            every = [kind.name for kind in KINDS.values()]
-            return Anywhere(_arguments(field, details), self._to_one("", every, details))
-        if resolver is graph.entities:
-            every = [kind.name for kind in KINDS.values()]
-            return Entities(_arguments(field, details), self._to_one("", every, details))
-        raise NotCovered(f"Query.{name}")
+            return self._told(type_, details)
+        found = self._fields[type_.name][name]
+        assert isinstance(found, RootField)
+        return found.root(self, Ask(key, details, type_.fields[name]))
 
     def _told(self, query: GraphQLObjectType, details: Details) -> Root:
         """What the schema tells, read beside the event loop."""
@@ -153,7 +116,7 @@ class Compiler:
 
     # ---- entities -------------------------------------------------------------------------------
 
-    def _level(self, kind: Kind, details: Details, columns: Columns | None = None) -> Level:
+    def level(self, kind: Kind, details: Details, columns: Columns | None = None) -> Level:
         """What is asked of entities of a kind: one level, however many links lead to the same.
 
         `columns` are those of the list that they come in; else they are read by id.
@@ -161,26 +124,40 @@ class Compiler:
         asked = {}
         for one in (kind, *kind.special):
             type_ = self.object_type(one.typename)
-            asked[one] = type_, self.fields(type_, details)
-        places = tuple(_places(found) for _, found in asked.values())
+            asked[one] = self.fields(type_, details)
+        places = tuple(_places(found) for found in asked.values())
         key = (kind.name, id(columns) if columns else None, places)
         if key not in self._levels:
             level = self._levels[key] = Level(kind, columns or Columns(names=["id"]))
             scope = _Scope(level.kind)
-            for one, (_, found) in asked.items():
-                level.sources[one.name] = _Entity(self, level, one, scope).build(found)
+            for one, found in asked.items():
+                entity = Entity(self, level, one, scope)
+                level.sources[one.name] = entity.build(found)
+                level.unseen[one.name] = entity.unseen
             level.links = list(scope.links.values())
         return self._levels[key]
 
-    def fields(self, type_: GraphQLObjectType, details: Details) -> dict[str, Details]:
-        """What is asked of an object of this type, by the key in the answer. TooMuch where it adds up."""
-        collected = collect_subfields(
-            self._schema, self._fragments, self._variables, self._operation, type_, details
-        )
+    def fields(self, type_: GraphQLObjectType, details: Details) -> Selection:
+        """What is asked of an object of this type. TooMuch where it adds up."""
+        try:
+            collected = collect_subfields(
+                self._schema, self._fragments, self._variables, self._operation, type_, details
+            )
+        except GraphQLError as error:
+            broken = Selection()
+            # An exception that is kept would keep all that it was raised through.
+            broken.error = error.with_traceback(None)
+            return broken
         self._seen += 1 + len(collected.grouped_field_set)
         if self._seen > FIELDS_AT_MOST:
             raise TooMuch("fields in all parts of a query", None, FIELDS_AT_MOST, "split it into several")
-        return collected.grouped_field_set
+        return Selection(collected.grouped_field_set)
+
+    def field(self, type_: GraphQLObjectType, name: str) -> Field:
+        """What a field of objects does."""
+        found = self._fields[type_.name][name]
+        assert isinstance(found, Field)
+        return found
 
     def object_type(self, name: str) -> GraphQLObjectType:
         found = self._schema.type_map[name]
@@ -195,36 +172,39 @@ class Compiler:
         self._links += 1
         return self._links - 1
 
-    def _to_one(self, key: str, names: Iterable[str], details: Details) -> ToOne:
+    @staticmethod
+    def bytes_of(keys: Iterable[str]) -> int:
+        """About how long an object with these keys is, none of which has more than a cursor."""
+        return sum(len(key.encode()) + BYTES_OF_A_PART for key in keys)
+
+    def level_of_each(self, key: str, names: Iterable[str], details: Details) -> ToOne:
+        """A link to entities of these kinds."""
         return ToOne(self.number(), attribute_of(key), self._by_name(names, details))
 
     def _by_name(self, names: Iterable[str], details: Details) -> dict[str, Level]:
-        return {name: self._level(KINDS[name], details) for name in names}
+        return {name: self.level(self.world.kinds[name], details) for name in names}
 
-    def to_one(self, key: str, link: Link, details: Details, source: Kind, path: str) -> ToOne:
+    def to_one(self, ask: Ask, link: Link, source: Kind, path: str) -> ToOne:
         """The link of a reference that stands at a path of the source's documents."""
-        made = self._to_one(key, link.kinds, details)
+        made = self.level_of_each(ask.key, link.kinds, ask.details)
         if any(relation.path == path and relation.link == link for relation in relations(source)):
             made.source, made.relation = source, path
         return made
 
-    def way_back(self, key: str, resolver: graph.WayBack, field: Any, details: Details) -> WayBack:
-        connection = self._connection(resolver.way.kind, details, offset=1)
-        return WayBack(self.number(), attribute_of(key), resolver, _arguments(field, details), connection)
-
     # ---- lists ----------------------------------------------------------------------------------
 
-    def _connection(self, node: Kind | Abstract, details: Details, offset: int = 0) -> Connection:
+    def connection(self, node: Kind | Abstract, details: Details, offset: int = 0) -> Connection:
+        """What is asked of a list; in its records, so many values come before the columns."""
         found = self.fields(self.object_type(f"{node.name}Connection"), details)
         key = (node.name, offset, _places(found))
         if key not in self._connections:
             self._connections[key] = self._made(node, offset, found)
         return self._connections[key]
 
-    def _made(self, node: Kind | Abstract, offset: int, found: Mapping[str, Details]) -> Connection:
-        made = Connection(node, Columns(offset))
+    def _made(self, node: Kind | Abstract, offset: int, found: Selection) -> Connection:
+        made = Connection(node, Columns(offset), error=found.error)
         made.fields = [(key, self._of_connection(made, asked)) for key, asked in found.items()]
-        made.bytes_of_each = sum(len(key.encode()) + BYTES_OF_A_PART for key in found)
+        made.bytes_of_each = self.bytes_of(found)
         made.columns.open = made.cursors
         if not made.columns.names:
             made.columns.index("id")
@@ -246,15 +226,18 @@ class Compiler:
             return lambda part: part.made[number]
         if name == "pageInfo":
             found = self.fields(self.object_type("PageInfo"), asked)
+            if found.error is not None:
+                return _constantly(found.error)
             return _object_of({key: self._of_page(made, one) for key, one in found.items()})
         found = self.fields(self.object_type(f"{made.node.name}Edge"), asked)
         edge = {key: self._of_edge(made, one) for key, one in found.items()}
         made.edges += 1
-        size = sum(len(key.encode()) + BYTES_OF_A_PART for key in edge)
-        made.bytes_of_edge = max(made.bytes_of_edge, size)
+        made.bytes_of_edge = max(made.bytes_of_edge, self.bytes_of(edge))
 
         def edges(part: Part) -> Any:
             numbers = range(part.count)
+            if found.error is not None:
+                return [found.error for _ in numbers]
             return [{key: make(part, number) for key, make in edge.items()} for number in numbers]
 
         return edges
@@ -282,7 +265,7 @@ class Compiler:
         """The number of a selection of nodes in a connection."""
         nodes: Nodes
         if isinstance(made.node, Kind):
-            nodes = self._level(made.node, asked, made.columns)
+            nodes = self.level(made.node, asked, made.columns)
         else:
             made.columns.index("kind")
             made.columns.index("id")
@@ -291,26 +274,9 @@ class Compiler:
         return len(made.selections) - 1
 
 
-def _arguments(field: Any, details: Details) -> Arguments:
-    node = details[0].node
-    return Arguments(field, node, not any(_names_variable(one.value) for one in node.arguments or ()))
-
-
 def _places(fields: Mapping[str, Details]) -> Hashable:
     """What tells whether the same is asked for: the keys, and where in the document they stand."""
     return tuple((key, *(id(one.node) for one in details)) for key, details in fields.items())
-
-
-def _names_variable(node: Any) -> bool:
-    """Whether an argument's value holds a variable."""
-    match node:
-        case VariableNode():
-            return True
-        case ListValueNode():
-            return any(map(_names_variable, node.values))
-        case ObjectValueNode():
-            return any(_names_variable(field.value) for field in node.fields)
-    return False
 
 
 class Names(dict[Any, Any]):
@@ -389,22 +355,80 @@ class _Nested:
     """How many times it has what the document has once."""
 
 
-class _Object:
+class Object:
     """Writes the function that makes objects of one type."""
 
     def __init__(self, compiler: Compiler, scope: _Scope, path: str, typename: str) -> None:
-        self._compiler = compiler
+        self.compiler = compiler
         self._scope = scope
         self._read: Counter[str] = Counter()
         """How many times each attribute is read."""
-        self._path = path
+        self.path = path
         """Where in the documents the objects stand."""
+        self._type = compiler.object_type(typename)
         self._source = Source(typename)
+
+    @property
+    def holder(self) -> Kind:
+        """The kind of the entities whose documents the objects are of."""
+        return self._scope.holder
+
+    # ---- what fields write with -----------------------------------------------------------------
+
+    def attribute(self, attribute: Attribute, details: Details) -> str:
+        """An expression for what an attribute gives."""
+        raise NotImplementedError
+
+    def whole(self) -> str:
+        """An expression for all of what is stored of the object, which `Field.reads_whole` asks for."""
+        raise NotImplementedError
+
+    def name(self, value: Any) -> str:
+        """A name for an object that is not of the function's own making."""
+        return self._source.name(value)
+
+    def call(self, function: Callable[..., Any], *arguments: str) -> str:
+        """An expression that calls a function."""
+        return f"{self._source.name(function)}({', '.join(arguments)})"
+
+    def fresh(self) -> str:
+        """A variable that nothing else uses."""
+        return self._source.fresh()
+
+    def after(self, line: str) -> None:
+        """A line that runs when the object, `out`, is made."""
+        self._source.after(line)
+
+    def waits(self, number: int, entry: str, condition: str | None = None) -> str:
+        """Lets the object wait for a link, where the condition holds; the expression for it until then."""
+        line = self._source.waits(number, entry)
+        self._source.after(f"if {condition}: {line}" if condition else line)
+        return "None"
+
+    def link(self, ask: Ask, what: Any, make: Callable[[], Any]) -> int:
+        """The number of a link of the level; the same for all types that ask for it at the same places."""
+        places, links = (ask.key, what, *(id(one.node) for one in ask.details)), self._scope.links
+        if places not in links:
+            links[places] = make()
+        return links[places].number
+
+    def _put(self, fields: Selection) -> None:
+        """Writes all fields of the object."""
+        for key, details in fields.items():
+            name = details[0].node.name.value
+            if name == "__typename":
+                self._source.put(key, repr(self._type.name))
+            else:
+                ask = Ask(key, details, self._type.fields[name])
+                self._source.put(key, self.compiler.field(self._type, name).write(self, ask))
+        self._source.error = fields.error
+
+    # ---- attributes -----------------------------------------------------------------------------
 
     def value(self, attribute: Attribute, read: str, details: Details) -> str:
         """An expression for what an attribute gives; `read` is one for what is stored."""
         if attribute.is_value:
-            path = f"{self._path}.{attribute.key}" if self._path else attribute.key
+            path = f"{self.path}.{attribute.key}" if self.path else attribute.key
             nested = self._nested(attribute.type, details, path, attribute.many)
             self._read[attribute.key] += nested.times
             self._source.whole &= nested.whole
@@ -429,7 +453,7 @@ class _Object:
         if attribute.type is float:
             return "float({})"
         if isinstance(attribute.type, type) and issubclass(attribute.type, enum.StrEnum):
-            names = self._compiler.names_of(attribute.type)
+            names = self.compiler.names_of(attribute.type)
             if not attribute.many:
                 names[None] = None
             return f"{self._source.name(names)}[{{}}]"
@@ -459,123 +483,96 @@ class _Object:
         return _Nested(each if many else one, whole, max(nested.times for nested in cases.values()))
 
     def _value_of(self, cls: type[Any], typename: str, details: Details, path: str, many: bool) -> _Nested:
-        fields = self._compiler.fields(self._compiler.object_type(typename), details)
+        fields = self.compiler.fields(self.compiler.object_type(typename), details)
         key, made = (typename, path, many, _places(fields)), self._scope.values
         if key not in made:
-            made[key] = _Value(self._compiler, self._scope, path, cls, typename).build(fields, many)
+            made[key] = Value(self.compiler, self._scope, path, typename).build(fields, many)
         return made[key]
 
-    def link(self, key: str, what: Any, details: Details, make: Callable[[], Any]) -> int:
-        """The number of a link of the level; the same for all types that ask for it at the same places."""
-        places, links = (key, what, *(id(one.node) for one in details)), self._scope.links
-        if places not in links:
-            links[places] = make()
-        return links[places].number
 
-
-class _Value(_Object):
+class Value(Object):
     """Objects nested in documents."""
 
-    def __init__(
-        self,
-        compiler: Compiler,
-        scope: _Scope,
-        path: str,
-        cls: type[Any],
-        typename: str,
-    ) -> None:
-        super().__init__(compiler, scope, path, typename)
-        self._cls = cls
-        self._typename = typename
-        self._type = compiler.object_type(typename)
-
-    def build(self, fields: Mapping[str, Details], many: bool) -> _Nested:
-        for key, details in fields.items():
-            self._source.put(key, self._field(key, details))
+    def build(self, fields: Selection, many: bool) -> _Nested:
+        self._put(fields)
         self._source.whole &= self.times == 1
         build = self._source.for_each() if many else self._source.for_one()
         return _Nested(build, self._source.whole, self.times)
 
-    def _field(self, key: str, details: Details) -> str:
-        name = details[0].node.name.value
-        if name == "__typename":
-            return repr(self._typename)
-        field = self._type.fields[name]
-        resolver: Any = field.resolve
-        if isinstance(resolver, graph.Reads):
-            return self.value(resolver.attribute, f"o.get({resolver.attribute.key!r})", details)
-        if isinstance(resolver, graph.Extension):
-            self._read["extension"] += 1
-            return f"{self._source.name(resolver.of)}(o)"
-        if isinstance(resolver, graph.Target):
-            return self._target(key, resolver, field, details)
-        raise NotCovered(f"{self._typename}.{name}")
+    def attribute(self, attribute: Attribute, details: Details) -> str:
+        return self.value(attribute, f"o.get({attribute.key!r})", details)
 
-    def _target(self, key: str, resolver: graph.Target, field: Any, details: Details) -> str:
-        link = resolver.link
-        if isinstance(link.to, External):
-            return self._external(resolver, field, details)
-        holder, path = self._scope.holder, self._path
-        number = self.link(
-            key,
-            (link, path),
-            details,
-            lambda: self._compiler.to_one(key, link, details, holder, path),
-        )
-        names, id = self._source.fresh(), self._source.fresh()
-        if isinstance(link.to, str):  # whatever type the reference carries
-            kinds = self._source.name(link.kinds)
-            self._source.after(f"{id} = o.get({link.id_key!r})")
-            waits = self._source.waits(number, f"({kinds}, {id}, out)")
-            self._source.after(f"if {id} and type({id}) is str: {waits}")
-        else:
-            find = self._source.name(leads_to)
-            self._source.after(f"{names}, {id} = {find}({self._source.name(link)}, o)")
-            self._source.after(f"if {names}: {self._source.waits(number, f'({names}, {id}, out)')}")
-        return "None"
-
-    def _external(self, resolver: graph.Target, field: Any, details: Details) -> str:
-        type_ = get_named_type(field.type)
-        assert isinstance(type_, GraphQLObjectType)
-        keys = {key: asked[0].node.name.value for key, asked in self._compiler.fields(type_, details).items()}
-
-        def external(o: Any, run: Any) -> Any:
-            found = resolver.external(o, run.subgraph)
-            return found and {
-                key: type_.name if name == "__typename" else found[name] for key, name in keys.items()
-            }
-
-        return f"{self._source.name(external)}(o, run)"
+    def whole(self) -> str:
+        self._read["extension"] += 1
+        return "o"
 
 
-class _Entity(_Object):
+class Entity(Object):
     """Entities, made of the columns of their rows, and of their documents where that is not enough."""
 
     def __init__(self, compiler: Compiler, level: Level, kind: Kind, scope: _Scope) -> None:
         super().__init__(compiler, scope, "", kind.typename)
         self._level = level
-        self._kind = kind
-        self._type = compiler.object_type(kind.typename)
+        self.kind = kind
         self._keys: list[str] = []
         """The attributes that are read from the document."""
         self._whole = False
-        """Whether all of the document is needed: what its class does not declare."""
+        """Whether all of the document is needed."""
+        self._links: dict[str, int] = {}
+        """The number of the link by which a field leads on, by its key."""
+        self.unseen: MakesUnseen
+        """Makes the object of an entity that the caller may not read."""
         if level.kind.special:
             level.columns.index("kind")
 
-    def build(self, fields: Mapping[str, Details]) -> Callable[[], Build]:
+    def build(self, fields: Selection) -> Callable[[], Build]:
         """What makes the function; only when all columns of the statement are known."""
-        asked = (self._type.fields.get(details[0].node.name.value) for details in fields.values())
-        self._whole = any(field and isinstance(field.resolve, graph.Extension) for field in asked)
-        for key, details in fields.items():
-            self._source.put(key, self._field(key, details))
+        names = {details[0].node.name.value for details in fields.values()} - {"__typename"}
+        self._whole = any(self.compiler.field(self._type, name).reads_whole for name in names)
+        self._put(fields)
         if self._keys or self._whole:
-            decode = self._source.name(self._decoder())
-            self._source.before(f"d = {decode}({self._column('document')})")
+            self._source.before(f"d = {self.call(self._decoder(), self.column('document'))}")
         self._source.whole &= self.times == 1
-        self._compiler.times = max(self._compiler.times, self.times)
+        self.compiler.times = max(self.compiler.times, self.times)
         columns = self._level.columns
+        self.unseen = self._unseen(fields)
         return lambda: self._source.for_all(columns.variables)
+
+    def _unseen(self, fields: Selection) -> MakesUnseen:
+        asked = [(key, details[0].node.name.value, self._links.get(key)) for key, details in fields.items()]
+
+        def unseen(row: Unseen, run: Run) -> Any:
+            if fields.error is not None:
+                return fields.error
+            made = self._source.empty()
+            for key, name, number in asked:
+                value: Any = self._type.name
+                if name != "__typename":
+                    value = self.compiler.field(self._type, name).unseen(row, run, made, number)
+                setattr(made, attribute_of(key), value)
+            return made
+
+        return unseen
+
+    def link(self, ask: Ask, what: Any, make: Callable[[], Any]) -> int:
+        self._links[ask.key] = super().link(ask, what, make)
+        return self._links[ask.key]
+
+    def column(self, name: str) -> str:
+        """An expression for the value of a column."""
+        return self._level.columns.variable(name)
+
+    def whole(self) -> str:
+        self._read["extension"] += 1
+        return "d"
+
+    def attribute(self, attribute: Attribute, details: Details) -> str:
+        if attribute.key == "id" or attribute.is_scalar:
+            return self.value(attribute, self.column(attribute.name), details)
+        if attribute.key not in self._keys:
+            self._keys.append(attribute.key)
+        place = self._keys.index(attribute.key)
+        return self.value(attribute, f"d.get({attribute.key!r})" if self._whole else f"d.k{place}", details)
 
     def _decoder(self) -> Callable[[str], Any]:
         """Decodes no more of a document than is needed, and passes over the rest."""
@@ -584,75 +581,3 @@ class _Entity(_Object):
         fields = [(f"k{n}", Any, None) for n in range(len(self._keys))]
         names = {f"k{n}": key for n, key in enumerate(self._keys)}
         return msgspec.json.Decoder(msgspec.defstruct("Document", fields, rename=names)).decode
-
-    def _field(self, key: str, details: Details) -> str:
-        name = details[0].node.name.value
-        if name == "__typename":
-            return repr(self._type.name)
-        field = self._type.fields[name]
-        resolver: Any = field.resolve
-        if resolver is graph.href:
-            return f"run.base_url + {self._kind.homes[0].url + '/'!r} + {self._column('id')}"
-        if resolver is graph.revision:
-            return self._column("revision")
-        if isinstance(resolver, graph.Reads):
-            return self._attribute(resolver.attribute, details)
-        if isinstance(resolver, graph.Extension):
-            self._read["extension"] += 1
-            return f"{self._source.name(resolver.of)}(d)"
-        if isinstance(resolver, graph.WayBack):
-            number = self.link(
-                key, resolver.way, details, lambda: self._compiler.way_back(key, resolver, field, details)
-            )
-            self._source.after(self._source.waits(number, f"({self._column('key')}, out)"))
-            return "None"
-        if isinstance(resolver, graph.Pointed):
-            return self._pointed(key, resolver.attribute, resolver.points, details)
-        if resolver is graph.history:
-            number = self.link(key, self._kind, details, lambda: self._history(key, field, details))
-            self._source.after(self._source.waits(number, f"({self._column('key')}, out)"))
-            return "None"
-        raise NotCovered(f"{self._type.name}.{name}")
-
-    def _attribute(self, attribute: Attribute, details: Details) -> str:
-        if attribute.key == "id" or attribute.is_scalar:
-            return self.value(attribute, self._column(attribute.name), details)
-        if attribute.key not in self._keys:
-            self._keys.append(attribute.key)
-        place = self._keys.index(attribute.key)
-        return self.value(attribute, f"d.get({attribute.key!r})" if self._whole else f"d.k{place}", details)
-
-    def _column(self, name: str) -> str:
-        return self._level.columns.variable(name)
-
-    def _pointed(self, key: str, attribute: Attribute, points: Points, details: Details) -> str:
-        holder, path = self._scope.holder, attribute.key
-        number = self.link(
-            key, points, details, lambda: self._compiler.to_one(key, points.link, details, holder, path)
-        )
-        names, id = self._source.fresh(), self._source.fresh()
-        find = self._source.name(points.found)
-        self._source.after(f"{names}, {id} = {find}({self._column(attribute.name)})")
-        self._source.after(f"if {names}: {self._source.waits(number, f'({names}, {id}, out)')}")
-        return "None"
-
-    def _history(self, key: str, field: Any, details: Details) -> History:
-        fields: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
-        for inner, asked in self._compiler.fields(self._compiler.object_type("Event"), details).items():
-            name = asked[0].node.name.value
-            fields[inner] = _of_event(name)
-        return History(
-            self._compiler.number(),
-            attribute_of(key),
-            self._kind,
-            _arguments(field, details),
-            lambda event: {k: make(event) for k, make in fields.items()},
-            sum(len(key.encode()) + BYTES_OF_A_PART for key in fields),
-        )
-
-
-def _of_event(name: str) -> Callable[[Mapping[str, Any]], Any]:
-    if name == "__typename":
-        return lambda event: "Event"
-    column = graph.EVENT[name]
-    return lambda event: str(event[column]) if column == "id" else event[column]

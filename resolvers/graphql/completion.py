@@ -12,6 +12,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -24,7 +25,7 @@ from resolvers.graphql.source import attribute_of
 from resolvers.storage.budget import Budget, Pace
 
 
-class _Failed(Exception):
+class Failed(Exception):
     """A value that cannot be null has an error: what holds it becomes null in its place."""
 
     def __init__(self, error: Any) -> None:
@@ -55,21 +56,36 @@ class Completion:
         self._operation = operation
         self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
         self._variables = variables
-        self._estimate = estimate
+        self.estimate = estimate
         self._budget = budget
         self._pace = Pace()
-        self._errors: list[GraphQLError] = []
+        self.errors: list[GraphQLError] = []
         self._fields: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
 
+        is_query = operation.operation is OperationType.QUERY
+        type_ = schema.query_type if is_query else schema.mutation_type
+        assert type_ is not None
+        self._type = type_
+        self._asked_of_root = collect_fields(
+            schema, self._fragments, variables, type_, operation
+        ).grouped_field_set
+
     async def result(self, data: Mapping[str, Any]) -> ExecutionResult:
-        query = self._schema.query_type
-        assert query is not None
-        asked = collect_fields(self._schema, self._fragments, self._variables, query, self._operation)
+        """The whole answer."""
         try:
-            completed = await self._object(query, asked.grouped_field_set, data, None)
-        except _Failed as failed:
-            return ExecutionResult(None, [*self._errors, failed.error])
-        return ExecutionResult(completed, self._errors or None)
+            completed = await self._object(self._type, self._asked_of_root, data, None)
+        except Failed as failed:
+            return self.failed(failed)
+        return ExecutionResult(completed, self.errors or None)
+
+    async def root(self, key: str, value: Any) -> Any:
+        """The value of one field of the root. Failed where that leaves no data."""
+        details = self._asked_of_root[key]
+        return await self._field(self._type, key, details, value, None)
+
+    def failed(self, failed: Failed) -> ExecutionResult:
+        """The answer without data."""
+        return ExecutionResult(None, [*self.errors, failed.error])
 
     async def _object(
         self, type_: GraphQLObjectType, asked: Mapping[str, Any], found: Any, path: Path
@@ -77,32 +93,37 @@ class Completion:
         completed = {}
         for key, details in asked.items():
             value = found[key] if isinstance(found, dict) else getattr(found, attribute_of(key))
-            field = self._schema.get_field(type_, details[0].node.name.value)
-            assert field is not None
-            place = f"{type_.name}.{details[0].node.name.value}"
-            completed[key] = await self._guarded(field.type, details, value, (path, key), place)
+            completed[key] = await self._field(type_, key, details, value, path)
         return completed
+
+    async def _field(
+        self, type_: GraphQLObjectType, key: str, details: Sequence[Any], value: Any, path: Path
+    ) -> Any:
+        field = self._schema.get_field(type_, details[0].node.name.value)
+        assert field is not None
+        place = f"{type_.name}.{details[0].node.name.value}"
+        return await self._guarded(field.type, details, value, (path, key), place)
 
     async def _guarded(
         self, type_: GraphQLOutputType, details: Sequence[Any], value: Any, path: Path, place: str
     ) -> Any:
-        """A value, or null for one with an error; _Failed where null may not be."""
+        """A value, or null for one with an error; Failed where null may not be."""
         try:
             return await self._value(type_, details, value, path, place)
-        except _Failed as failed:
+        except Failed as failed:
             error = located_error(failed.error, [one.node for one in details], _listed(path))
             if is_non_null_type(type_):
-                raise _Failed(error) from None
-            self._errors.append(error)
+                raise Failed(error) from None
+            self.errors.append(error)
             return None
 
     async def _value(self, type_: Any, details: Sequence[Any], value: Any, path: Path, place: str) -> Any:
         if isinstance(value, Exception):
-            raise _Failed(value)
+            raise Failed(value)
         if is_non_null_type(type_):
             completed = await self._value(type_.of_type, details, value, path, place)
             if completed is None:
-                raise _Failed(TypeError(f"Cannot return null for non-nullable field {place}."))
+                raise Failed(TypeError(f"Cannot return null for non-nullable field {place}."))
             return completed
         if value is None or value is NULL:
             return None
@@ -121,7 +142,7 @@ class Completion:
         return await self._object(object_type, self._asked(object_type, details), value, path)
 
     async def _encoded(self, value: Any) -> bytes:
-        if is_deep(self._estimate, self._budget):
+        if is_deep(self.estimate, self._budget):
             return await Writer(self._budget, deep=True).written(value)
         text = encoder.encode(value)
         self._budget.write(len(text))

@@ -22,27 +22,22 @@ read that nobody asked for. The finished tree is encoded in one go.
 
 Every statement goes through `Store.fetch`: there rights act, and the bound on rows. An error of a field is
 a value that stands in the tree at its place; the encoder stumbles over it, and the tree is then completed as
-GraphQL says (`completion.py`). Where a query has what plans do not cover, graphql-core answers.
+GraphQL says (`completion.py`). The fields of a mutation are carried out and completed one after the other.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationType
 from graphql.execution.values import get_variable_values
 
-from resolvers.errors import TooMuch, Unavailable
-from resolvers.graphql.compiler import Compiler, NotCovered
-from resolvers.graphql.completion import Completion
+from resolvers.graphql.compiler import Compiler
+from resolvers.graphql.completion import Completion, Failed
 from resolvers.graphql.encoding import AT_ONCE, HoldsError, Writer, encoder, is_deep
-from resolvers.graphql.fields import Context
-from resolvers.graphql.plan import GiveUp, Plan
+from resolvers.graphql.fields import Context, Graph
+from resolvers.graphql.plan import Plan, Run, valued
 from resolvers.graphql.validator import Operation
 
-logger = logging.getLogger("tmfgraph.executor")
-
-COMPILED = "compiled"
 PLANS_PER_OPERATION = 64
 VARIABLE_ERRORS_AT_MOST = 5
 
@@ -56,10 +51,11 @@ class InvalidVariables(Exception):
 
 
 class Executor:
-    """Answers the operations of one schema by plans, as far as these go."""
+    """Answers the operations on one graph by plans."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
-        self._schema = schema
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._schema = graph.core
 
     def coerced(self, operation: Operation, variables: Mapping[str, Any], suggestions: bool = True) -> Any:
         """The variables of a request as its operation takes them. InvalidVariables."""
@@ -71,32 +67,22 @@ class Executor:
             raise InvalidVariables(found)
         return found
 
-    async def answer(
-        self, operation: Operation, variables: Any, context: Context
-    ) -> tuple[bytes | ExecutionResult | None, str]:
-        """The data of the answer, as JSON, None where graphql-core must give it; and COMPILED, or why not.
+    async def answer(self, operation: Operation, variables: Any, context: Context) -> bytes | ExecutionResult:
+        """The data of the answer, as JSON.
 
         With its errors, where fields have some; what is in the data is then to be encoded with msgspec.
         The variables are coerced. TooMuch or Unavailable where the whole operation cannot be answered.
         """
         try:
-            return await self._run(operation, variables, context), COMPILED
-        except NotCovered as reason:
-            outcome = str(reason)
-        except (TooMuch, Unavailable):
-            raise
-        except GiveUp:
-            outcome = "the data changed meanwhile"
-        except Exception:
-            logger.exception("A plan failed; graphql-core answers instead.")
-            outcome = "the plan failed"
-        return None, outcome
-
-    async def _run(self, operation: Operation, variables: Any, context: Context) -> bytes | ExecutionResult:
-        plan = self._plan(operation, variables)
+            plan = self.plan(operation, variables)
+        except GraphQLError as error:  # of a directive at a field of the root
+            return ExecutionResult(None, [error])
+        run = plan.run(context.store, context.base_url, context.subgraph, variables)
+        if operation.node.operation is OperationType.MUTATION:
+            return await self._one_by_one(plan, run, operation)
         async with context.store.holding():
-            data, size = await plan.run(context.store, context.base_url, context.subgraph, variables)
-        budget = context.store.budget
+            data = await plan.data(run)
+        size, budget = plan.size(run), context.store.budget
         try:
             if size <= AT_ONCE:
                 made = encoder.encode(data)
@@ -104,34 +90,33 @@ class Executor:
                 return made
             return await Writer(budget, deep=is_deep(size, budget)).written(data)
         except HoldsError:
-            completion = Completion(
-                self._schema, operation.node, operation.fragments, variables, size, budget
-            )
+            completion = self._completion(operation, run, size)
             return await completion.result(data)
 
-    def plan(self, operation: Operation, variables: Mapping[str, Any] | None = None) -> Plan:
-        """The plan of an operation. NotCovered where it has none."""
-        return self._plan(operation, self.coerced(operation, variables or {}))
+    async def _one_by_one(self, plan: Plan, run: Run, operation: Operation) -> bytes | ExecutionResult:
+        """Carries out a mutation: where a field comes to an error that leaves no data, none follows it."""
+        completion, data = self._completion(operation, run, 0), dict[str, Any]()
+        for key, root in plan.roots.items():
+            value = await valued(root, run)
+            run.store.budget.hang(run.objects)
+            completion.estimate = plan.size(run)
+            try:
+                data[key] = await completion.root(key, value)
+            except Failed as failed:
+                return completion.failed(failed)
+        return ExecutionResult(data, completion.errors) if completion.errors else encoder.encode(data)
 
-    def _plan(self, operation: Operation, variables: Any) -> Plan:
+    def _completion(self, operation: Operation, run: Run, size: int) -> Completion:
+        budget = run.store.budget
+        return Completion(self._schema, operation.node, operation.fragments, run.variables, size, budget)
+
+    def plan(self, operation: Operation, variables: Any) -> Plan:
+        """The plan of an operation, for coerced variables. GraphQLError where a directive has none."""
         values = tuple(variables.coerced.get(name) for name in operation.deciding)
         plan = operation.plans.get(values)
         if plan is None:
-            plan = self._made(operation, variables)
+            plan = Compiler(self._graph, operation.node, operation.fragments, variables).plan()
             if len(operation.plans) >= PLANS_PER_OPERATION:
                 operation.plans.clear()
             operation.plans[values] = plan
-        if isinstance(plan, str):  # an exception that is kept would keep all that it was raised through
-            raise NotCovered(plan)
         return plan
-
-    def _made(self, operation: Operation, variables: Any) -> Plan | str:
-        """A plan, or why there is none."""
-        if operation.node.operation is not OperationType.QUERY:
-            return operation.node.operation.value
-        try:
-            return Compiler(self._schema, operation.node, operation.fragments, variables).plan()
-        except NotCovered as reason:
-            return str(reason)
-        except GraphQLError:  # null for a variable that has a default, in a directive
-            return "an error in a directive"

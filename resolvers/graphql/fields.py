@@ -1,100 +1,138 @@
-"""What GraphQL fields do: attributes, references, ways back, lists and mutations, for every kind alike."""
+"""The fields of the graph: what each one is, and what becomes of it in a plan.
 
-import enum
+A field is one class. `write` says what it comes to in an object, as an expression in the function that makes
+such objects (`source.py`); a field that leads on to other entities lets the object wait for a `Link`
+(`plan.py`), which reads for all that wait at once. The fields of queries and mutations give a `Root` instead.
+
+Here are the fields that are made of an entity's own row and document; `links.py`, `lists.py` and `history.py`
+have those that lead on, `roots.py` and `mutations.py` those of the root.
+"""
+
 import functools
-import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLResolveInfo
+from graphql import GraphQLSchema
 
-from models import json_in
-from models.declare import (
-    ABSTRACTS,
-    KINDS,
-    Abstract,
-    Attribute,
-    External,
-    Json,
-    Kind,
-    Link,
-    Points,
-    attributes,
-    family_attributes,
-    other,
-)
-from models.json_in import BadJson
-from models.links import Way
-from resolvers.entrances import reads
-from resolvers.errors import BadRequest
-from resolvers.storage.conditions import (
-    All,
-    AnyOf,
-    Compare,
-    Condition,
-    Inside,
-    Not,
-    Order,
-    bounded,
-    cursor,
-    read_cursor,
-    regex,
-)
-from resolvers.storage.idempotency import Asked, accepted_key, digest
-from resolvers.storage.loaders import Loaders, leads_to
-from resolvers.storage.reads import Page
-from resolvers.storage.rows import Row, not_found
+from models.declare import Attribute, World, attributes
+from resolvers.graphql.plan import Arguments, Root, Run
+from resolvers.storage.rows import Unseen
 from resolvers.storage.store import Store
-from schema.graphql.types import EVENTS_AT_MOST, EVENTS_BY_DEFAULT, NODES_AT_MOST, NODES_BY_DEFAULT
-from schema.rest.contract import SORT_KEYS_AT_MOST
 
-Resolver = Callable[..., Any]
+if TYPE_CHECKING:
+    from resolvers.graphql.compiler import Compiler, Details, Entity, Object
 
 
 @dataclass
 class Context:
-    """What one request's resolvers work with."""
+    """What one request's operation works with."""
 
     store: Store
     base_url: str
     subgraph: bool = False
     """Whether a federation gateway is in front, which can resolve what other systems hold by its key."""
 
-    def __post_init__(self) -> None:
-        self.loaders = Loaders(self.store)
+
+@dataclass(frozen=True)
+class Ask:
+    """What an operation asks of a field: the key in the answer, and the places in the document that ask."""
+
+    key: str
+    details: "Details"
+    definition: Any
+    """The field in the schema."""
+
+    @property
+    def name(self) -> str:
+        return self.details[0].node.name.value
+
+    @functools.cached_property
+    def arguments(self) -> Arguments:
+        return Arguments(self.definition, self.details[0].node)
 
 
-# ---- attributes ---------------------------------------------------------------------------------
+class Field:
+    """A field of objects: of entities, or of what is nested in their documents."""
+
+    reads_whole = False
+    """Whether it needs all of a document, not only the attributes that are named."""
+
+    def write(self, made: "Object", ask: Ask) -> str:
+        """An expression for its value in the function that makes the objects."""
+        raise NotImplementedError
+
+    def unseen(self, row: Unseen, run: Run, made: Any, number: int | None) -> Any:
+        """Its value for one who has written the entity and may not read it: the error that says so.
+
+        `number` is that of the link by which it leads on, where it does.
+        """
+        return row.refusal
+
+
+class RootField:
+    """A field of the query or of the mutation."""
+
+    def root(self, compiler: "Compiler", ask: Ask) -> Root:
+        """What gives its value."""
+        raise NotImplementedError
+
+
+Fields = Mapping[str, Mapping[str, Field | RootField]]
+"""By name of the type and of the field: the fields of objects and of the root."""
 
 
 @dataclass(frozen=True)
-class Reads:
-    """Reads one attribute off a Row or a nested object."""
+class Graph:
+    """The graph of one world: its schema, and what each of its fields does."""
+
+    world: World
+    core: GraphQLSchema
+    fields: Fields
+
+
+# ---- made of the entity itself ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stored(Field):
+    """An attribute: a column where it has one, else a part of the document."""
 
     attribute: Attribute
 
-    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
-        found = source.get(self.attribute.key)
-        return found or [] if self.attribute.many else found
+    def write(self, made: "Object", ask: Ask) -> str:
+        return made.attribute(self.attribute, ask.details)
+
+    def unseen(self, row: Unseen, run: Run, made: Any, number: int | None) -> Any:
+        return row.id if self.attribute.key == "id" else row.refusal
 
 
-def href(source: Row, info: GraphQLResolveInfo) -> str:
-    return f"{info.context.base_url}{source.kind.homes[0].url}/{source.id}"
+class Href(Field):
+    """The address of the entity at its official home."""
+
+    def write(self, made: "Entity", ask: Ask) -> str:  # type: ignore[override]
+        return f"run.base_url + {made.kind.homes[0].url + '/'!r} + {made.column('id')}"
+
+    def unseen(self, row: Unseen, run: Run, made: Any, number: int | None) -> Any:
+        return f"{run.base_url}{row.kind.homes[0].url}/{row.id}"
 
 
-def revision(source: Row, info: GraphQLResolveInfo) -> int:
-    return source.revision
+class Revision(Field):
+    """How often the entity was written."""
+
+    def write(self, made: "Entity", ask: Ask) -> str:  # type: ignore[override]
+        return made.column("revision")
 
 
 @dataclass(frozen=True)
-class Extension:
+class Extension(Field):
     """The attributes of an object that its class does not declare, null where there are none."""
 
     cls: type[Any]
+    reads_whole = True
 
-    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
-        return self.of(source.body if isinstance(source, Row) else source)
+    def write(self, made: "Object", ask: Ask) -> str:
+        return made.call(self.of, made.whole())
 
     def of(self, body: Mapping[str, Any]) -> Any:
         declared = self._declared
@@ -103,411 +141,3 @@ class Extension:
     @functools.cached_property
     def _declared(self) -> frozenset[str]:
         return frozenset(attribute.key for attribute in attributes(self.cls))
-
-
-# ---- links --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Target:
-    """The entity that a reference points to, null where it is not held here.
-
-    What other systems hold is null as well; behind a gateway it is its key, from which the gateway goes on.
-    """
-
-    link: Link
-
-    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
-        if isinstance(self.link.to, External):
-            return self.external(source, info.context.subgraph)
-        return _held(info, *leads_to(self.link, source))
-
-    def external(self, source: Any, subgraph: bool) -> Any:
-        return {"id": id} if subgraph and (id := source.get(self.link.id_key)) else None
-
-
-@dataclass(frozen=True)
-class Pointed:
-    """The entity that a scalar attribute names."""
-
-    attribute: Attribute
-    points: Points
-
-    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
-        return _held(info, *self.points.found(source.get(self.attribute.key)))
-
-
-def _held(info: GraphQLResolveInfo, names: Sequence[str], id: str) -> Awaitable[Row | None] | None:
-    return info.context.loaders.first_held(names, id) if names else None
-
-
-# ---- lists --------------------------------------------------------------------------------------
-
-
-@dataclass
-class Connection:
-    """A page of a list, as the connection types read it."""
-
-    rows: list[Row]
-    page: Page
-    more: bool
-    total: Callable[[], Awaitable[int]]
-
-
-@dataclass(frozen=True)
-class WayBack:
-    """The entities that refer to this one."""
-
-    way: Way
-
-    def __call__(self, source: Row, info: GraphQLResolveInfo, **arguments: Any) -> Any:
-        way, relations, page = self.way, self.relations(arguments), page_of(self.way.kind, arguments)
-        loaders: Loaders = info.context.loaders
-        found = loaders.pointing_at(way.kind, way.target, relations, with_one_more(page)).load(source.key)
-
-        def total() -> Awaitable[int]:
-            return loaders.count_pointing_at(way.kind, way.target, relations, page.condition).load(source.key)
-
-        return _connection(found, page, total)
-
-    def relations(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-        """The relations that `via` names, all where it names none."""
-        via = arguments.get("via")
-        named = {one.value if isinstance(one, enum.Enum) else one for one in via or ()}
-        return tuple(sorted(named)) or self.way.relations
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The list of all entities of a kind, or of the kinds behind an abstract type."""
-
-    node: Kind | Abstract
-
-    def __call__(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
-        page, store = page_of(self.node, arguments), info.context.store
-
-        def total() -> Awaitable[int]:
-            return store.count(self.kinds, page.condition)
-
-        return _connection(store.search(self.kinds, with_one_more(page)), page, total)
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        return (self.node,) if isinstance(self.node, Kind) else self.node.kinds
-
-
-async def _connection(
-    rows: Awaitable[list[Row]], page: Page, total: Callable[[], Awaitable[int]]
-) -> Connection:
-    found = await rows
-    limit = page.limit or 0
-    more = len(found) > limit
-    kept = (found[-limit:] if page.backwards else found[:limit]) if limit else []
-    return Connection(kept, page, more, total)
-
-
-CONNECTION: dict[str, Resolver] = {
-    "nodes": lambda source, info: source.rows,
-    "edges": lambda source, info: source.rows,
-    "pageInfo": lambda source, info: source,
-    "totalCount": lambda source, info: source.total(),
-}
-EDGE: dict[str, Resolver] = {
-    "node": lambda source, info: source,
-    "cursor": lambda source, info: cursor(source.place),
-}
-PAGE_INFO: dict[str, Resolver] = {
-    "hasNextPage": lambda source, info: (
-        source.page.before is not None if source.page.backwards else source.more
-    ),
-    "hasPreviousPage": lambda source, info: (
-        source.more if source.page.backwards else source.page.after is not None
-    ),
-    "startCursor": lambda source, info: cursor(source.rows[0].place) if source.rows else None,
-    "endCursor": lambda source, info: cursor(source.rows[-1].place) if source.rows else None,
-}
-
-
-def with_one_more(page: Page) -> Page:
-    """One row beyond the page tells whether there are more."""
-    return Page(page.condition, page.order, (page.limit or 0) + 1, 0, page.after, page.before, page.backwards)
-
-
-@reads("What a list is asked for")
-def page_of(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
-    first, last = arguments.get("first"), arguments.get("last")
-    for name, number in (("first", first), ("last", last)):
-        if number is not None and not 0 <= number <= NODES_AT_MOST:
-            raise BadRequest(f"{name} must lie between 0 and {NODES_AT_MOST}, not {number}.")
-    if first is not None and last is not None:
-        raise BadRequest("Ask for the first or for the last, not for both.")
-    by_name = {attribute.graphql_name: attribute for attribute in node.attributes}
-    order = tuple(
-        Order(by_name[name], direction.value == "DESC")
-        for key in arguments.get("orderBy") or ()
-        for name, direction in key.items()
-    )
-    if len(order) > SORT_KEYS_AT_MOST:
-        raise BadRequest(f"At most {SORT_KEYS_AT_MOST} sort keys are taken, not {len(order)}.")
-    length = len(order) + 1
-    after, before = arguments.get("after"), arguments.get("before")
-    limit = last if last is not None else first if first is not None else NODES_BY_DEFAULT
-    return Page(
-        condition=bounded(_condition(node.attributes, arguments.get("where") or {})),
-        order=order,
-        limit=limit,
-        after=tuple(read_cursor(after, length)) if after is not None else None,
-        before=tuple(read_cursor(before, length)) if before is not None else None,
-        backwards=last is not None,
-    )
-
-
-def _condition(found: Iterable[Attribute], where: dict[str, Any]) -> Condition:
-    """What a `where` states of an object with these attributes."""
-    by_name = {attribute.graphql_name: attribute for attribute in found}
-    parts: list[Condition] = []
-    for name, value in where.items():
-        if value is None:
-            continue
-        if name == "and":
-            parts.append(All(tuple(_condition(by_name.values(), part) for part in value)))
-        elif name == "or":
-            parts.append(AnyOf(tuple(_condition(by_name.values(), part) for part in value)))
-        elif name == "not":
-            parts.append(Not(_condition(by_name.values(), value)))
-        elif by_name[name].is_value:
-            inner = _condition(family_attributes(by_name[name].type), value)
-            parts.append(Inside(by_name[name], inner))
-        else:
-            parts += [_comparison(by_name[name], operator, given) for operator, given in value.items()]
-    return All(tuple(parts))
-
-
-def _comparison(attribute: Attribute, operator: str, operand: Any) -> Condition:
-    if operand is None and operator not in ("eq", "ne"):
-        raise BadRequest(
-            f"{attribute.graphql_name}.{operator} needs a value; to find those without one use isNull."
-        )
-    if operator == "regex" and operand is not None:
-        return Compare(attribute, "regex", regex(operand))
-    if operator != "isNull":
-        operand = _plain(operand) if attribute.type is not Json else _texts(attribute, operator, operand)
-    return Compare(attribute, operator, operand)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    return tuple(_plain(inner) for inner in value) if isinstance(value, list) else value
-
-
-def _texts(attribute: Attribute, operator: str, value: Any) -> Any:
-    """Values of an open type as the texts that they are compared by."""
-    if isinstance(value, list) and operator == "in":
-        return tuple(_texts(attribute, "eq", inner) for inner in value)
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, (bool, int, float)):
-        return json.dumps(value)
-    raise BadRequest(f"{attribute.graphql_name} can be compared with texts, numbers and booleans alone.")
-
-
-# ---- one entity ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Single:
-    """The entity with an id, null where there is none."""
-
-    node: Kind | Abstract
-
-    def __call__(self, source: Any, info: GraphQLResolveInfo, id: str) -> Any:
-        return info.context.loaders.first_held(self.names, id)
-
-    @functools.cached_property
-    def names(self) -> tuple[str, ...]:
-        """The kinds that may hold it."""
-        kinds = (self.node,) if isinstance(self.node, Kind) else self.node.kinds
-        return tuple(kind.name for kind in kinds)
-
-
-async def node(source: Any, info: GraphQLResolveInfo, id: str) -> Row | None:
-    """The entity with an id, of whatever kind; `Customer:42` says which where several kinds hold it."""
-    names, id = await holding(info.context.store, id)
-    return await info.context.loaders.first_held(names, id) if names else None
-
-
-async def holding(store: Store, id: str) -> tuple[tuple[str, ...], str]:
-    """Which kind holds what `node` is asked for, and its id there; no name where none does."""
-    name, colon, rest = id.partition(":")
-    if colon and name in KINDS:
-        return (name,), rest
-    rows = await store.anywhere(id)
-    if len(rows) > 1:
-        names = " or ".join(f'"{row.kind.name}:{id}"' for row in rows)
-        raise BadRequest(f"Several kinds hold the id {id}: ask for {names}.")
-    return tuple(row.kind.name for row in rows), id
-
-
-def entities(source: Any, info: GraphQLResolveInfo, representations: list[Any]) -> list[Any]:
-    """What a federation gateway asks for by type and key: one batch for each type, through the same loaders.
-
-    What is wrong with one representation, or not held, is null with an error at its place.
-    """
-    return [_entity(info.context.loaders, one) for one in representations]
-
-
-def _entity(loaders: Loaders, representation: Any) -> Awaitable[Row] | Exception:
-    try:
-        node, id = represented(representation)
-    except BadRequest as error:
-        return error
-    held = loaders.first_held(Single(node).names, id)  # asked for at once, so that all go in one batch
-
-    async def found() -> Row:
-        row = await held
-        if row is None:
-            raise not_found(node, id)
-        return row
-
-    return found()
-
-
-def represented(representation: Any) -> tuple[Kind | Abstract, str]:
-    """The type and the id that a representation names."""
-    if not isinstance(representation, dict):
-        raise BadRequest("A representation is an object with __typename and id.")
-    name, id = representation.get("__typename"), representation.get("id")
-    if isinstance(id, int) and not isinstance(id, bool):
-        id = str(id)  # as GraphQL coerces an ID
-    if not isinstance(id, str):
-        raise BadRequest("A representation needs an id, as text or whole number.")
-    nodes: dict[Any, Kind | Abstract] = {**ABSTRACTS, **KINDS, **_OTHERS}
-    node = nodes.get(name) if isinstance(name, str) else None
-    if node is None:
-        raise BadRequest(f"There is no entity type {str(name)[:60]} here.")
-    return node, id
-
-
-_OTHERS: dict[str, Kind] = {other(kind.name): kind for kind in KINDS.values() if kind.special}
-
-
-def history(source: Row, info: GraphQLResolveInfo, **arguments: Any) -> Any:
-    return info.context.loaders.history(source.kind, *part_of(arguments)).load(source.key)
-
-
-def part_of(arguments: Mapping[str, Any]) -> tuple[int, int]:
-    """Which part of a history is asked for: how many events at most, and after which revision."""
-    first, after = arguments.get("first"), arguments.get("after")
-    if first is not None and not 0 <= first <= EVENTS_AT_MOST:
-        raise BadRequest(f"first must lie between 0 and {EVENTS_AT_MOST} for a history, not {first}.")
-    return EVENTS_BY_DEFAULT if first is None else first, after or 0
-
-
-@dataclass(frozen=True)
-class Item:
-    """What a mapping has under a key."""
-
-    key: str
-
-    def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
-        return source[self.key]
-
-
-EVENT = {
-    "id": "id",
-    "type": "type",
-    "time": "time",
-    "actor": "actor",
-    "revision": "revision",
-    "stateBefore": "state_before",
-    "stateAfter": "state_after",
-}
-
-
-# ---- mutations ----------------------------------------------------------------------------------
-
-
-def create(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, input: dict[str, Any], **given: Any) -> Row:
-        document = _document(kind.cls, input, keep_null=False)
-        return (await info.context.store.create_once(kind, document, _asked(kind, document, given)))[0]
-
-    return run
-
-
-def update(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, id: str, input: dict[str, Any], **given: Any) -> Row:
-        change, expected = _document(kind.cls, input, keep_null=True), _expected(given)
-        return await info.context.store.patch(kind, id, change, revisions=expected)
-
-    return run
-
-
-def delete(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, id: str, force: bool = False, **given: Any) -> Row:
-        return await info.context.store.delete(kind, id, force=force, revisions=_expected(given))
-
-    return run
-
-
-def _asked(kind: Kind, document: dict[str, Any], given: Mapping[str, Any]) -> Asked | None:
-    """The creation as one that may be asked for again, where it has a key."""
-    if "idempotencyKey" not in given:
-        return None
-    if given["idempotencyKey"] is None:
-        raise BadRequest("idempotencyKey is null: leave it out to create without a key.")
-    key = accepted_key(given["idempotencyKey"], "idempotencyKey")
-    return Asked(key, digest(f"create{kind.name}", kind, document))
-
-
-def _expected(given: Mapping[str, Any]) -> frozenset[int] | None:
-    """The revisions that a write may replace; None where any will do."""
-    if "ifRevision" not in given:
-        return None
-    if given["ifRevision"] is None:  # of a variable that was to hold one: it would protect nothing
-        raise BadRequest("ifRevision is null: leave it out to write whatever the revision is.")
-    return frozenset({given["ifRevision"]})
-
-
-@reads("The input")
-def _document(cls: type[Any], data: dict[str, Any], *, keep_null: bool) -> dict[str, Any]:
-    """A TMF document from a coerced GraphQL input: TMF's names, extension attributes in their place."""
-    document = _renamed(cls, data, keep_null)
-    try:
-        json_in.accept(document)
-    except BadJson as error:
-        raise BadRequest(str(error)) from None
-    return document
-
-
-def _renamed(cls: type[Any], data: dict[str, Any], keep_null: bool) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    for attribute in family_attributes(cls):
-        if attribute.graphql_name in data:
-            value = data[attribute.graphql_name]
-            if value is not None:
-                document[attribute.key] = _renamed_value(attribute, value, keep_null)
-            elif keep_null:
-                document[attribute.key] = None
-    extra = data.get("extension")
-    if extra is not None:
-        if not isinstance(extra, dict):
-            raise BadRequest("extension must be an object: attribute names with their values.")
-        taken = {attribute.key for attribute in family_attributes(cls)}.intersection(extra)
-        if taken:
-            raise BadRequest(f"extension cannot hold {', '.join(sorted(taken))}: {cls.__name__} declares it.")
-        document.update(extra)
-    return document
-
-
-def _renamed_value(attribute: Attribute, value: Any, keep_null: bool) -> Any:
-    if attribute.many:
-        return [_renamed_one(attribute, inner, keep_null) for inner in value]
-    return _renamed_one(attribute, value, keep_null)
-
-
-def _renamed_one(attribute: Attribute, value: Any, keep_null: bool) -> Any:
-    if attribute.is_value:
-        return _renamed(attribute.type, value, keep_null)
-    return value.value if isinstance(value, enum.Enum) else value

@@ -2,24 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import isawaitable
 from typing import Any
 
 import msgspec
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType, execute_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models import WHOLE
+from models.declare import World
 from models.json_in import BadJson, decode
 from resolvers import metrics
 from resolvers.access.rates import OBJECTS_A_UNIT, charge
 from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavailable
 from resolvers.graphql import errors
-from resolvers.graphql.attach import attached, executor
 from resolvers.graphql.documents import Document, Documents
 from resolvers.graphql.encoding import Writer
-from resolvers.graphql.executor import COMPILED, InvalidVariables
+from resolvers.graphql.executor import Executor, InvalidVariables
 from resolvers.graphql.fields import Context
+from resolvers.graphql.graph import graph
 from resolvers.graphql.introspection import Introspection
 from resolvers.graphql.limits import Limits, check_cost, check_variables
 from resolvers.graphql.profile import IntrospectionDisabled, Profile
@@ -29,9 +30,8 @@ from resolvers.storage.budget import Budget
 
 GRAPHQL_BODY_AT_MOST = 256 * 1024
 GRAPHQL_RESPONSE = "application/graphql-response+json"
-VARIABLE_ERRORS_AT_MOST = 5
-NOT_COMPILED = 100
-"""How many times dearer an object is that graphql-core makes, which answers mutations."""
+INTROSPECTION = "introspection"
+"""What the schema tells of itself is read off it, not compiled."""
 
 
 @dataclass
@@ -48,11 +48,11 @@ class Asked:
 class GraphQL:
     """Answers operations over HTTP."""
 
-    def __init__(self, profile: Profile, limits: Limits | None = None) -> None:
+    def __init__(self, profile: Profile, limits: Limits | None = None, world: World = WHOLE) -> None:
         self._profile = profile
         self._limits = limits or Limits()
-        self._schema: Any = attached()._schema
-        self._executor = executor()
+        self._schema = graph(world).core
+        self._executor = Executor(graph(world))
         self._introspection = Introspection(self._schema)
         self.documents = Documents(self._schema, self._limits, suggestions=profile.suggestions)
 
@@ -73,8 +73,7 @@ class GraphQL:
                 raise HttpError(405, "Method not allowed", message, {"Allow": "POST"})
             if operation.introspects and not self._may_introspect(context):
                 raise IntrospectionDisabled
-            limit = self._limits.cost // NOT_COMPILED if is_mutation else self._limits.cost
-            cost = check_cost(operation.weight, asked.variables, limit)
+            cost = check_cost(operation.weight, asked.variables, self._limits.cost)
             if cost >= OBJECTS_A_UNIT:
                 await charge(request.state, cost)
         except CallerError as error:
@@ -104,53 +103,45 @@ class GraphQL:
     ) -> Response:
         variables = self._executor.coerced(operation, asked.variables, self._profile.suggestions)
         if operation.only_introspects:
-            outcome = "introspection"
-            found = await self._introspected(document, operation, variables, context)
+            found = await self._introspected(document, operation, asked, variables, context)
         else:
             plans = len(operation.plans)
-            found, outcome = await self._executor.answer(operation, variables, context)
+            found = await self._executor.answer(operation, variables, context)
             if len(operation.plans) > plans:
                 self.documents.grow(document, operation)
-        if found is None:
-            found = await self._by_core(document, asked, context)
-        metrics.count_operation(None if outcome is COMPILED else outcome)
-        shown = self._extensions(asked, outcome, cost, context)
+        metrics.count_operation(INTROSPECTION if operation.only_introspects else None)
+        shown = self._extensions(asked, operation, cost, context)
         if isinstance(found, bytes):
             rest = b"," + _encode(shown)[1:] if shown else b"}"
             return Response(b'{"data":%b%b' % (found, rest), media_type=media)
         return self._with_errors(found, shown, media)
 
     async def _introspected(
-        self, document: Document, operation: Operation, variables: Any, context: Context
-    ) -> bytes | None:
-        """What the schema tells; None where graphql-core has to say what is wrong with the question."""
+        self, document: Document, operation: Operation, asked: Asked, variables: Any, context: Context
+    ) -> bytes | ExecutionResult:
+        """What the schema tells. What is wrong with the question, graphql-core says."""
         limit = context.store.budget.bounds.answer_bytes
         try:
             return await self._introspection.answer(document, operation, variables, limit)
         except GraphQLError:
-            return None
-
-    async def _by_core(self, document: Document, asked: Asked, context: Context) -> ExecutionResult:
+            pass
         assert document.ast is not None
-        found: Any = execute(
+        found = execute_sync(
             self._schema,
             document.ast,
-            context_value=context,
             variable_values=asked.variables,
             operation_name=asked.name,
-            max_coercion_errors=VARIABLE_ERRORS_AT_MOST,
             hide_suggestions=not self._profile.suggestions,
         )
-        result: ExecutionResult = await found if isawaitable(found) else found
-        if result.data is not None:
-            result.data = {key: await _within(one, context.store.budget) for key, one in result.data.items()}
-        return result
+        if found.data is not None:
+            found.data = {key: await _within(one, context.store.budget) for key, one in found.data.items()}
+        return found
 
-    def _extensions(self, asked: Asked, outcome: str, cost: int, context: Context) -> dict[str, Any]:
+    def _extensions(self, asked: Asked, operation: Operation, cost: int, context: Context) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if self._profile.executor:
-            name, reason = ("compiled", None) if outcome is COMPILED else ("graphql-core", outcome)
-            found["executor"] = {"name": name} | ({"reason": reason} if reason else {})
+            told = {"name": "graphql-core", "reason": INTROSPECTION}
+            found["executor"] = told if operation.only_introspects else {"name": "compiled"}
         if asked.shows_cost:
             budget = context.store.budget
             found["cost"] = {

@@ -1,42 +1,35 @@
 """A compiled operation: what to read, level by level, and how the rows become the answer.
 
-See the package's docstring for the whole picture. The classes here run; `compiler.py` makes them.
+See `executor.py` for the whole picture. The classes here run; `compiler.py` makes them of what an operation
+asks of the fields of the graph (`fields.py` and its neighbours).
 """
 
 import functools
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-from graphql import GraphQLError
+from graphql import ListValueNode, ObjectValueNode, VariableNode
 from graphql.execution.values import get_argument_values
 
-from models.declare import Abstract, Kind
-from resolvers.errors import BadRequest, CallerError, TooMuch, Unavailable
-from resolvers.graphql import fields as graph
+from models.declare import Kind
+from resolvers.errors import TooMuch, Unavailable
 from resolvers.graphql.encoding import HoldsError, encoder, measured
-from resolvers.storage import reads as statements
+from resolvers.storage import reads
 from resolvers.storage.budget import Pace
-from resolvers.storage.conditions import cursor
-from resolvers.storage.reads import Branch, Page, Statement
-from resolvers.storage.rows import not_found
+from resolvers.storage.documents import columns_of
+from resolvers.storage.reads import Branch
+from resolvers.storage.rows import Row, Unseen
 from resolvers.storage.store import Store
-from resolvers.storage.view import View
 
 T = TypeVar("T")
 
 
 OF_THE_WHOLE = (TooMuch, Unavailable)
-"""Errors that end the operation."""
-OF_A_FIELD = (CallerError, GraphQLError)
-"""Errors that stand at a field's place in the tree, but for those that end the operation."""
-
-
-class GiveUp(Exception):
-    """What the plan was reading has changed meanwhile: graphql-core answers instead."""
+"""Errors that end the operation. All others stand at a field's place in the tree."""
 
 
 @dataclass
@@ -116,7 +109,7 @@ class Run:
                     await link.follow(self, waiting, read and read.records)
                 except OF_THE_WHOLE:
                     raise
-                except OF_A_FIELD as error:
+                except Exception as error:
                     for *_, made in waiting:
                         setattr(made, link.attribute, error)
                 finally:
@@ -170,6 +163,8 @@ class Columns:
         return self.offset + len(self.all)
 
 
+MakesUnseen = Callable[[Unseen, Run], Any]
+
 RECORDS_AT_A_TIME = 250
 
 
@@ -182,6 +177,8 @@ class Level:
     sources: dict[str, Callable[[], Build]] = field(default_factory=dict)
     """By name of the kind that a row is of: a general kind has rows of its special ones."""
     links: list["Link"] = field(default_factory=list)
+    unseen: dict[str, "MakesUnseen"] = field(default_factory=dict)
+    """What makes the object of an entity that the caller may write and not read, by name of its kind."""
 
     @functools.cached_property
     def builds(self) -> dict[str, Build]:
@@ -199,6 +196,21 @@ class Level:
         if self.links:
             await run.follow(self.links)
         return made
+
+    async def written(self, run: Run, row: Row) -> Any:
+        """The object of an entity that was just written, complete with all that hangs below it."""
+        if isinstance(row, Unseen):
+            made = self.unseen[row.kind.name](row, run)
+            await run.follow(self.links)
+            return made
+        columns = columns_of(row) | {
+            "kind": row.kind.name,
+            "revision": row.revision,
+            "modified": row.modified,
+            "document": row.document,
+        }
+        record = tuple(columns[name] for name in self.columns.all)
+        return (await self.objects(run, [record]))[0]
 
     def _made(self, run: Run, records: Sequence[Any]) -> list[Any]:
         if len(self.builds) == 1:
@@ -227,7 +239,7 @@ class Level:
             if missing:  # what hangs on these is not fetched
                 run.fetched = {}
         if missing:
-            statement = statements.by_id(run.store.view(self.kind), self.columns.all)
+            statement = reads.by_id(run.store.view(self.kind), self.columns.all)
             records += await run.store.fetch(statement.of(list(missing)))
         made = await self.objects(run, records)
         return {record[found]: one for record, one in zip(records, made, strict=True)}
@@ -236,26 +248,9 @@ class Level:
 class Nodes(Protocol):
     """Makes the objects of a list's records."""
 
-    async def objects(self, run: Run, records: Sequence[Any]) -> list[Any]: ...
-
-
-@dataclass
-class Behind:
-    """The entities of an abstract type: a list's records name them, and each kind is then read by id."""
-
-    columns: Columns
-    levels: dict[str, Level]
-
     async def objects(self, run: Run, records: Sequence[Any]) -> list[Any]:
-        kind, id = self.columns.index("kind"), self.columns.index("id")
-        wanted: dict[str, list[str]] = {}
-        for record in records:
-            wanted.setdefault(record[kind], []).append(record[id])
-        found = {name: await self.levels[name].by_id(run, ids) for name, ids in wanted.items()}
-        try:
-            return [found[record[kind]][record[id]] for record in records]
-        except KeyError:  # deleted since the list was read
-            raise GiveUp from None
+        """The object of each record; None for what is not there any more."""
+        ...
 
 
 # ---- links --------------------------------------------------------------------------------------
@@ -324,106 +319,7 @@ def branches(some: Iterable[Grown]) -> tuple[Branch, ...]:
     return tuple(one.branch for one in some)
 
 
-Wanted = tuple[Sequence[str], str]
-"""Names of the kinds that may hold an entity, the first that does being the one, and its id."""
-
-
-@dataclass
-class ToOne(Link):
-    """A reference: each waiting object knows which kinds may hold its target, and the target's id."""
-
-    levels: dict[str, Level] = field(default_factory=dict)
-    source: Kind | None = None
-    relation: str = ""
-    """Where the reference stands in the documents of the source; the table of references knows it by that."""
-
-    async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
-        if len(self.levels) == 1:
-            [level] = self.levels.values()
-            ids = list({id: None for _, id, _ in waiting})
-            held = await level.by_id(run, ids, fetched)
-            if len(ids) == len(waiting):
-                for _, id, made in waiting:
-                    setattr(made, self.attribute, held.get(id))
-                return
-            found = run.shared([held.get(id) for _, id, _ in waiting])
-            for (_, _, made), one in zip(waiting, found, strict=True):
-                setattr(made, self.attribute, one)
-            return
-        found = await self.found(run, [(names, id) for names, id, _ in waiting])
-        for (_, _, made), one in zip(waiting, found, strict=True):
-            setattr(made, self.attribute, one)
-
-    async def found(self, run: Run, wanted: Sequence[Wanted]) -> list[Any]:
-        """What is held of these, each asked of every kind that may hold it. One statement for each kind.
-
-        The error where one of those kinds cannot be read.
-        """
-        ids: dict[str, dict[str, None]] = {}
-        for names, id in wanted:
-            for name in names:
-                ids.setdefault(name, {})[id] = None
-        held: dict[str, dict[str, Any]] = {}
-        failed: dict[str, Exception] = {}
-        for name, those in ids.items():
-            try:
-                held[name] = await self.levels[name].by_id(run, list(those))
-            except OF_THE_WHOLE:
-                raise
-            except OF_A_FIELD as error:
-                failed[name] = error
-        if failed:
-            wanted_of = [[failed.get(name) or held[name].get(id) for name in names] for names, id in wanted]
-            found = [
-                next((one for one in some if isinstance(one, Exception)), None)
-                or next((one for one in some if one is not None), None)
-                for some in wanted_of
-            ]
-        else:
-            found = [
-                next((one for name in names if (one := held[name].get(id)) is not None), None)
-                for names, id in wanted
-            ]
-        return run.shared(found)
-
-    def grown(self, run: Run, room: Room) -> Grown | None:
-        if self.source is None or len(self.levels) != 1:
-            return None
-        room.take()
-        [level] = self.levels.values()
-        view = run.store.view(level.kind)
-        below = grown([level], run, room)
-        relations = (self.relation,)
-        branch = Branch(view, level.columns.all, branches(below), relations, self.source, None)
-        return Grown(self, branch, below)
-
-
-@dataclass
-class History(Link):
-    """What happened to the waiting entities."""
-
-    kind: Kind = None  # type: ignore[assignment]
-    arguments: "Arguments" = None  # type: ignore[assignment]
-    build: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
-    bytes_of_each: int = 0
-    """About how long the object of an event is."""
-
-    async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
-        first, after = self.arguments.turned(run, graph.part_of)
-        keys = list(dict.fromkeys(key for key, _ in waiting))
-        events = await run.store.history(self.kind, keys, first, after)
-        made: dict[Any, list[Any]] = {}
-        for key, some in events.items():
-            run.hang(len(some), self.bytes_of_each)
-            made[key] = [self.build(one) for one in some]
-        found = [made[key] for key, _ in waiting]
-        if len(keys) < len(found):
-            found = run.shared(found)
-        for (_, one), those in zip(waiting, found, strict=True):
-            setattr(one, self.attribute, those)
-
-
-# ---- lists --------------------------------------------------------------------------------------
+# ---- arguments ----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -432,7 +328,10 @@ class Arguments:
 
     field: Any
     node: Any
-    constant: bool
+
+    @functools.cached_property
+    def constant(self) -> bool:
+        return not any(_names_variable(one.value) for one in self.node.arguments or ())
 
     def of(self, run: Run) -> dict[str, Any]:
         if self.constant:
@@ -454,273 +353,27 @@ class Arguments:
         return get_argument_values(self.field, self.node, None)
 
 
-@dataclass(slots=True)
-class Part:
-    """What one connection object is made of."""
-
-    made: list[list[Any]]
-    """The nodes, made once for each selection of them."""
-    places: list[tuple[Any, ...]]
-    """The sort keys of each node, where a cursor is asked for."""
-    count: int
-    page: Page
-    more: bool
-    total: int | None
+def _names_variable(node: Any) -> bool:
+    """Whether an argument's value holds a variable."""
+    match node:
+        case VariableNode():
+            return True
+        case ListValueNode():
+            return any(map(_names_variable, node.values))
+        case ObjectValueNode():
+            return any(_names_variable(field.value) for field in node.fields)
+    return False
 
 
-@dataclass
-class Connection:
-    """A list of one kind or abstract type, as one field asks for it."""
-
-    node: Kind | Abstract
-    columns: Columns
-    selections: list[Nodes] = field(default_factory=list)
-    """For each selection of nodes in it, what makes them."""
-    fields: list[tuple[str, Callable[[Part], Any]]] = field(default_factory=list)
-    plain: str | None = None
-    """The key of the nodes, where they are all that is asked for."""
-    reads: bool = False
-    """Whether it needs any row: `totalCount` alone does not."""
-    cursors: bool = False
-    counts: bool = False
-    bytes_of_each: int = 0
-    """About how long an object of it is beside its nodes."""
-    edges: int = 0
-    """How many times edges are asked for."""
-    bytes_of_edge: int = 0
-    """About how long the edge of a node is beside the node: the longest, where it has several."""
-
-    def needs_rows(self, page: Page) -> bool:
-        """Whether rows are to be read, be it only to see whether the cursor fits the list."""
-        return self.reads or page.after is not None or page.before is not None
-
-    async def parts(
-        self, run: Run, page: Page, lists: Sequence[Sequence[Any]], totals: Sequence[int | None]
-    ) -> list[dict[str, Any]]:
-        """The connection objects of these lists of records; one beyond the page shows that more follow."""
-        limit, spans, kept = page.limit or 0, [], list[Any]()
-        run.hang(len(lists), self.bytes_of_each)
-        for records in lists:
-            some = records[:limit] if len(records) > limit else records
-            start = len(kept)
-            kept += reversed(some) if page.backwards else some
-            spans.append((start, len(kept), len(records) > limit))
-        made = [await one.objects(run, kept) for one in self.selections]
-        await run.pace.rest()
-        if self.edges:
-            run.hang(len(kept) * self.edges, self.bytes_of_edge)
-        if self.plain:
-            key, [nodes] = self.plain, made
-            return [{key: nodes[start:end]} for start, end, _ in spans]
-        places = [tuple(record[self.columns.end :]) for record in kept] if self.cursors else []
-        return [
-            self._object(
-                Part([one[start:end] for one in made], places[start:end], end - start, page, more, total)
-            )
-            for (start, end, more), total in zip(spans, totals, strict=True)
-        ]
-
-    def _object(self, part: Part) -> dict[str, Any]:
-        return {key: make(part) for key, make in self.fields}
-
-
-PAGE_INFO: dict[str, Callable[[Part], Any]] = {
-    "hasNextPage": lambda part: part.page.before is not None if part.page.backwards else part.more,
-    "hasPreviousPage": lambda part: part.more if part.page.backwards else part.page.after is not None,
-    "startCursor": lambda part: cursor(part.places[0]) if part.places else None,
-    "endCursor": lambda part: cursor(part.places[-1]) if part.places else None,
-}
-
-
-@dataclass
-class WayBack(Link):
-    """The entities that refer to the waiting ones, which wait by their key."""
-
-    resolver: graph.WayBack = None  # type: ignore[assignment]
-    arguments: Arguments = None  # type: ignore[assignment]
-    connection: Connection = None  # type: ignore[assignment]
-
-    async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
-        way = self.resolver.way
-        relations, page, statement = self.arguments.turned(run, self._asked)
-        keys = list(dict.fromkeys(key for key, _ in waiting))
-        lists: list[list[Any]] = [[] for _ in keys]
-        view = run.store.view(way.kind)  # also where nothing is to be read of them
-        if fetched is not None:
-            places = {key: place for place, key in enumerate(keys)}
-            for record in fetched:
-                place = places.get(record[0])
-                if place is not None:  # else it hangs on the one beyond the page
-                    lists[place].append(record)
-        elif self.connection.needs_rows(page):
-            for record in await run.store.fetch(statement(view).of(keys, run.store.budget.rows_left)):
-                lists[record[0] - 1].append(record)
-        totals: list[int | None] = [None] * len(keys)
-        if self.connection.counts:
-            counting = statements.count_pointing_at(view, way.target, relations, page.condition)
-            for place, number in await run.store.fetch(counting.of(keys)):
-                totals[place - 1] = number
-        found = await self.connection.parts(run, page, lists, totals)
-        if len(keys) < len(waiting):
-            made = dict(zip(keys, found, strict=True))
-            found = run.shared([made[key] for key, _ in waiting])
-        for (_, one), those in zip(waiting, found, strict=True):
-            setattr(one, self.attribute, those)
-
-    def grown(self, run: Run, room: Room) -> Grown | None:
-        way, made = self.resolver.way, self.connection
-        if not made.reads:
-            return None
-        room.take()
-        view = run.store.view(way.kind)
-        relations, page, _ = self.arguments.turned(run, self._asked)
-        below = grown(made.selections, run, room)
-        more, columns = graph.with_one_more(page), made.columns.all
-        branch = Branch(view, columns, branches(below), relations, way.target, more, made.cursors)
-        return Grown(self, branch, below)
-
-    def _asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Callable[[View], Statement]]:
-        way, columns, sorts = self.resolver.way, self.connection.columns.all, self.connection.cursors
-        relations, page = self.resolver.relations(given), graph.page_of(way.kind, given)
-        more = graph.with_one_more(page)
-
-        def make(view: View) -> Statement:
-            return statements.pointing_at(view, way.target, relations, columns, more, sorts)
-
-        return relations, page, functools.cache(make)  # not made where the root's statement reads it
-
-
-# ---- the root -----------------------------------------------------------------------------------
+# ---- the whole ----------------------------------------------------------------------------------
 
 Root = Callable[[Run], Awaitable[Any]]
-"""Gives the value of one field of the query."""
-
-
-@dataclass
-class Listing:
-    """A field that lists all entities of a kind or abstract type."""
-
-    resolver: graph.Listing
-    arguments: Arguments
-    connection: Connection
-
-    async def __call__(self, run: Run) -> Any:
-        kinds = self.resolver.kinds
-        page, statement = self.arguments.turned(run, self._asked)
-        records: Sequence[Any] = ()
-        views = run.store.views(kinds)  # also where nothing is to be read of them
-        if self.connection.needs_rows(page):
-            records = await run.store.fetch(statement(views))
-        total = await run.store.count(kinds, page.condition) if self.connection.counts else None
-        return (await self.connection.parts(run, page, [records], [total]))[0]
-
-    def _asked(self, given: dict[str, Any]) -> tuple[Page, Callable[[tuple[View, ...]], Statement]]:
-        page, columns = graph.page_of(self.resolver.node, given), self.connection.columns.all
-        more, sorts = graph.with_one_more(page), self.connection.cursors
-
-        def make(views: tuple[View, ...]) -> Statement:
-            return statements.search(views, columns, more, sorts)
-
-        return page, functools.cache(make)
-
-
-@dataclass
-class Single:
-    """A field that gives the entity with an id."""
-
-    names: Sequence[str]
-    arguments: Arguments
-    link: ToOne
-    _together: "dict[View, tuple[Statement, list[Grown]]]" = field(default_factory=dict)
-
-    async def __call__(self, run: Run) -> Any:
-        id = _of_database(self.arguments.of(run)["id"])
-        if len(self.names) > 1:
-            return (await self.link.found(run, [(self.names, id)]))[0]
-        [level] = self.link.levels.values()
-        if not level.links:
-            return (await level.by_id(run, [id])).get(id)
-        try:
-            statement, hanging = self._tree(run, level)
-            records = await run.store.fetch(statement.of(id, run.store.budget.rows_left))
-        except OF_THE_WHOLE:
-            raise
-        except (TooWide, *OF_A_FIELD):
-            # Nothing is read yet. Level by level it shows which field an error is of.
-            return (await level.by_id(run, [id])).get(id)
-        top: list[Any] = []
-        parts = [top]
-        run.fetched = {one.link.number: one.fetched(parts) for one in hanging}
-        for number, record in records:
-            parts[number].append(record)
-        made = await level.objects(run, top)
-        return made[0] if made else None
-
-    def _tree(self, run: Run, level: Level) -> tuple[Statement, list[Grown]]:
-        """One statement for the entity and all that hangs on it: a round trip for each level would cost more
-        than the rows, where there are so few."""
-        view = run.store.view(level.kind)
-        if view in self._together:
-            return self._together[view]
-        hanging = grown([level], run, Room())
-        together = statements.tree(view, level.columns.all, branches(hanging)), hanging
-        if all(map(_constant, hanging)):
-            self._together[view] = together
-        return together
-
-
-def _constant(one: Grown) -> bool:
-    """Whether the branch is the same whatever the variables are."""
-    of_the_link = not isinstance(one.link, WayBack) or one.link.arguments.constant
-    return of_the_link and all(map(_constant, one.below))
-
-
-def _of_database(id: str) -> str:
-    """The id as a text that the database knows; one that it cannot hold is nobody's, like the empty one."""
-    return "" if "\0" in id else id
-
-
-@dataclass
-class Anywhere:
-    """`node`: the entity with an id, whatever its kind."""
-
-    arguments: Arguments
-    link: ToOne
-
-    async def __call__(self, run: Run) -> Any:
-        names, id = await graph.holding(run.store, self.arguments.of(run)["id"])
-        return (await self.link.found(run, [(names, id)]))[0] if names else None
-
-
-@dataclass
-class Entities:
-    """`_entities`: what a gateway asks for. What is wrong with one of them is an error at its place."""
-
-    arguments: Arguments
-    link: ToOne
-
-    async def __call__(self, run: Run) -> Any:
-        asked = [_represented(one) for one in self.arguments.of(run)["representations"]]
-        good = [one for one in asked if isinstance(one, tuple)]
-        wanted = [(graph.Single(node).names, _of_database(id)) for node, id in good]
-        found = iter(await self.link.found(run, wanted))
-        made: list[Any] = []
-        for one in asked:
-            held = next(found) if isinstance(one, tuple) else one
-            made.append(not_found(*one) if held is None and isinstance(one, tuple) else held)
-        return made
-
-
-def _represented(representation: Any) -> tuple[Kind | Abstract, str] | BadRequest:
-    try:
-        return graph.represented(representation)
-    except BadRequest as error:
-        return error
+"""Gives the value of one field of the root: a tree, in which an error stands where a field has one."""
 
 
 @dataclass
 class Plan:
-    """A query, compiled."""
+    """A query or mutation, compiled."""
 
     roots: dict[str, Root]
     """By the key in the answer."""
@@ -729,25 +382,27 @@ class Plan:
     times: int = 1
     """How many times an answer may have what was read once."""
 
-    async def run(
-        self, store: Store, base_url: str, subgraph: bool, variables: Any
-    ) -> tuple[dict[str, Any], int]:
-        """The data of the answer: a tree, in which an error stands where a field has one.
+    def run(self, store: Store, base_url: str, subgraph: bool, variables: Any) -> Run:
+        """What one execution keeps together."""
+        return Run(store, base_url, subgraph, variables, [[] for _ in range(self.links)])
 
-        And about how many bytes it has as JSON: seldom more.
-        TooMuch or Unavailable where there is no answer, GiveUp where graphql-core must give it.
-        """
-        run = Run(store, base_url, subgraph, variables, [[] for _ in range(self.links)])
-        data = {key: await _guarded(root, run) for key, root in self.roots.items()}
-        store.budget.hang(run.objects)
-        return data, store.budget.read_bytes * self.times + run.around + run.copied
+    def size(self, run: Run) -> int:
+        """About how many bytes what is made so far has as JSON: seldom more."""
+        return run.store.budget.read_bytes * self.times + run.around + run.copied
+
+    async def data(self, run: Run) -> dict[str, Any]:
+        """The data of a query. TooMuch or Unavailable where there is none."""
+        data = {key: await valued(root, run) for key, root in self.roots.items()}
+        run.store.budget.hang(run.objects)
+        return data
 
 
-async def _guarded(root: Root, run: Run) -> Any:
+async def valued(root: Root, run: Run) -> Any:
+    """The value of one field, or its error. TooMuch or Unavailable where the operation ends."""
     run.fetched = {}
     try:
         return await root(run)
     except OF_THE_WHOLE:
         raise
-    except OF_A_FIELD as error:
+    except Exception as error:
         return error

@@ -31,6 +31,8 @@ class Source:
         self.whole = True
         """Whether an object has little more than what was read for it: nothing hangs on it that was read for
         others, and no attribute stands in it several times."""
+        self.error: Exception | None = None
+        """What stands in the place of each object, where what is asked of it cannot be made out."""
         self._names: dict[str, Any] = {}
         self._fresh = 0
         self._waiting: dict[int, str] = {}
@@ -66,8 +68,15 @@ class Source:
         self.whole = False
         return f"w{number}.append({entry})"
 
+    def empty(self) -> Any:
+        """An object with all its keys, each null."""
+        keys = tuple(key for key, _ in self._fields)
+        return _struct(self._typename, keys, self.whole)(*(None for _ in keys))
+
     def for_one(self) -> Callable[..., Any]:
         """`build(o, P, run)`, which makes an object of a nested one; P are the objects that wait, by link."""
+        if (error := self.error) is not None:
+            return lambda o, P, run: error
         lines = [
             "def build(o, P, run):",
             *self._counted("1"),
@@ -79,11 +88,18 @@ class Source:
 
     def for_each(self) -> Callable[..., Any]:
         """`build(values, P, run)`, which makes the objects of nested ones; none of None."""
+        if self.error is not None:
+            return self._errors
         return self._function(["def build(values, P, run):", *self._each("values", "o")])
 
     def for_all(self, columns: Sequence[str]) -> Callable[..., Any]:
         """`build(rows, P, run)`, which makes the objects of records with these columns."""
+        if self.error is not None:
+            return self._errors
         return self._function(["def build(rows, P, run):", *self._each("rows", f"({', '.join(columns)},)")])
+
+    def _errors(self, values: Sequence[Any] | None, P: Any, run: Any) -> list[Any]:
+        return [self.error for _ in values or ()]
 
     def _each(self, values: str, one: str) -> list[str]:
         head = [

@@ -277,7 +277,7 @@ def encode(body: dict[str, Any]) -> str:
     return msgspec.json.encode(body).decode()
 
 
-def columns_of(draft: Draft) -> dict[str, Any]:
+def columns_of(draft: Draft | Row) -> dict[str, Any]:
     """The values of the typed columns; null where a leniently kept value has another type."""
     values: dict[str, Any] = {"key": draft.key, "id": draft.id}
     if draft.kind.root.special:

@@ -56,6 +56,11 @@ class Unseen(Row):
         self.kind, self.key, self.id, self.place = of.kind, of.key, of.id, ()
         self._missing = missing
 
+    @property
+    def refusal(self) -> Forbidden:
+        """What stands in the place of all that the caller may not read."""
+        return self._missing
+
     def _refused(self) -> Any:
         raise self._missing
 

@@ -139,3 +139,5 @@ def _describe(core: Any) -> None:
     query["_entities"].args["representations"].description = "Objects with __typename and id."
     service.description = "A subgraph, as a federation gateway sees it."
     service.fields["sdl"].description = "The schema in GraphQL's schema definition language."
+    query["_service"].resolve = lambda source, info: {}
+    service.fields["sdl"].resolve = lambda source, info: sdl().rstrip("\n")

@@ -67,7 +67,6 @@ from models.declare import (
 )
 from models.tables import table, tables
 from resolvers.errors import Invalid
-from resolvers.graphql.attach import attached
 from resolvers.graphql.errors import public
 from resolvers.graphql.fields import Context
 from resolvers.graphql.http import GraphQL
@@ -80,7 +79,7 @@ from resolvers.storage.documents import Draft, columns_of, prepare
 from resolvers.storage.store import Store
 from schema.graphql.sdl import schema
 from schema.scopes import scope
-from tests.differential import queries
+from tests.differential import queries, resolvers
 from tests.differential.queries import HOSTILE, Known, Query
 from tmfgraph.settings import Settings
 
@@ -325,8 +324,9 @@ class Case:
     access: Access
     subgraph: bool
 
-    def context(self, engine: AsyncEngine) -> Context:
-        return Context(Store(engine, access=self.access), BASE_URL, self.subgraph)
+    def given(self, engine: AsyncEngine) -> tuple[Store, str, bool]:
+        """What the context of either side is made of."""
+        return Store(engine, access=self.access), BASE_URL, self.subgraph
 
 
 @dataclass
@@ -363,9 +363,9 @@ def _graph() -> GraphQL:
 
 
 async def answers(engine: AsyncEngine, case: Case) -> Answers:
-    response = await _graph().answer(_request(case), case.context(engine))
+    response = await _graph().answer(_request(case), Context(*case.given(engine)))
     ours, outcome = _apart(bytes(response.body))
-    theirs = await _by_core(case, case.context(engine))
+    theirs = await _by_core(case, resolvers.Context(*case.given(engine)))
     return Answers(_in_order(ours), _in_order(theirs), outcome)
 
 
@@ -397,10 +397,10 @@ def _request(case: Case) -> Request:
     return Request(scope, receive)
 
 
-async def _by_core(case: Case, context: Context) -> bytes:
+async def _by_core(case: Case, context: resolvers.Context) -> bytes:
     """The answer of graphql-core, put together as the application does."""
     variables = json.loads(json.dumps(case.variables))
-    result: Any = await attached().execute(
+    result: Any = await resolvers.attached().execute(
         case.text,
         variable_values=variables,
         context_value=context,

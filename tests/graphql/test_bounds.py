@@ -15,6 +15,7 @@ from graphql.execution.values import get_variable_values
 from models.declare import KINDS
 from resolvers.errors import TooMuch
 from resolvers.graphql.compiler import Compiler
+from resolvers.graphql.graph import graph
 from resolvers.graphql.plan import Plan
 from schema.graphql.sdl import schema
 from tests.conftest import Client
@@ -59,7 +60,7 @@ def compiled(text: str) -> Plan:
     assert operation is not None
     fragments = [one for one in document.definitions if isinstance(one, FragmentDefinitionNode)]
     variables = get_variable_values(core, [], {})
-    return Compiler(core, operation, {one.name.value: one for one in fragments}, variables).plan()
+    return Compiler(graph(), operation, {one.name.value: one for one in fragments}, variables).plan()
 
 
 @pytest.mark.parametrize("made", [nested_links, nested_values, nested_lists])

@@ -10,7 +10,7 @@ from graphql import OperationType, execute_sync, get_introspection_query, parse
 from models.declare import KINDS
 from models.links import ways_back
 from resolvers.errors import TooMuch
-from resolvers.graphql.attach import attached
+from resolvers.graphql.graph import graph
 from resolvers.graphql.limits import Limits, check_cost, check_variables, cost, scan
 from resolvers.graphql.validator import examine
 from schema.graphql.sdl import schema
@@ -312,7 +312,7 @@ def test_the_cost_is_told_where_it_is_asked_for(shared: Client) -> None:
 @pytest.mark.parametrize("tool", INTROSPECTIONS)
 def test_the_schema_is_told_as_graphql_core_tells_it(shared: Client, tool: str) -> None:
     text = INTROSPECTIONS[tool]
-    theirs = execute_sync(attached()._schema, parse(text)).data
+    theirs = execute_sync(graph().core, parse(text)).data
     assert theirs and shared.post("/graphql", {"query": text}).json() == {"data": theirs}
     together = text.replace("{", "{ customers { totalCount }", 1)
     found = shared.post("/graphql", {"query": together}).json()
