@@ -34,7 +34,7 @@ from resolvers.access.rates import Rates
 from resolvers.access.tokens import Authenticator
 from resolvers.background.sequencing import Sequencer
 from resolvers.background.worker import Worker
-from resolvers.behaviour.effects import EFFECTS
+from resolvers.behaviour.reactions import NEEDS, REACTIONS
 from resolvers.errors import CallerError
 from resolvers.graphql import routes as graphql
 from resolvers.graphql.fields import Context
@@ -78,6 +78,7 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
         directory=settings.exchange_dir,
         strict_references=settings.strict_references,
         document_bytes=settings.document_bytes_at_most,
+        reactions=REACTIONS,
     )
     sequencer = Sequencer(engine)
 
@@ -87,7 +88,8 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
             engine,
             access=access,
             strict_references=settings.strict_references,
-            effects=EFFECTS,
+            reactions=REACTIONS,
+            needs=NEEDS,
             budget=Budget(bounds),
         )
 

@@ -174,6 +174,20 @@ class TaskConflict(Conflict):
         return Conflict(self._without)
 
 
+class EndlessReactions(Conflict):
+    """A write from which others follow, and from these others, without an end in sight."""
+
+    code = "ENDLESS_REACTIONS"
+    reason = "What follows from this has no end"
+
+    def __init__(self, followed: Sequence[str]) -> None:
+        """`followed` says which write led to which."""
+        super().__init__(
+            f"Each of these writes follows from the one before: {', '.join(followed)}. "
+            "That is more than may follow from one; nothing was stored."
+        )
+
+
 class PathNotFound(Conflict):
     """An operation of a patch whose path leads to nothing in the document."""
 

@@ -29,6 +29,7 @@ from resolvers.behaviour import cancel, catalog_jobs
 from resolvers.errors import CallerError, Unavailable
 from resolvers.storage import driver, pool
 from resolvers.storage.documents import encode, prepare
+from resolvers.storage.reactions import NONE, Reactions
 from resolvers.storage.rows import Row, among, row, row_columns
 from resolvers.storage.store import meaning
 from resolvers.storage.transaction import Transaction
@@ -82,9 +83,11 @@ class Worker:
         directory: Path,
         strict_references: bool = False,
         document_bytes: int | None = None,
+        reactions: Reactions = NONE,
     ) -> None:
         self._pool = pool.of(engine)
         self._document_bytes = document_bytes
+        self._reactions = reactions
         self._strict_references = strict_references
         files = catalog_jobs.Exchange(directory, base_url)
         self._duties = [
@@ -250,6 +253,7 @@ class Worker:
             actor=actor or "worker",
             strict_references=self._strict_references,
             document_bytes=self._document_bytes,
+            reactions=self._reactions,
         )
 
 
@@ -348,7 +352,7 @@ async def _finish(transaction: Transaction, monitor: Row) -> None:
     kind = kind_at(urlsplit(request["to"]).path)
     assert kind is not None
     try:
-        async with transaction.connection.begin_nested():
+        async with transaction.attempt():
             made = await transaction.insert(prepare(kind, decode(request["body"])))
     except CallerError as error:
         change = _answered("InError", error.status, encode(error.body()))

@@ -11,20 +11,21 @@ from resolvers.behaviour.money import Amount, Document, amount, moment, money
 from resolvers.errors import Invalid, TaskConflict
 from resolvers.storage.conditions import All, Compare, Condition, Leads, Not, Refers
 from resolvers.storage.documents import Draft
+from resolvers.storage.reactions import Storing
 from resolvers.storage.rows import Row
 from resolvers.storage.transaction import Transaction
 
 DAYS_TO_PAY = 14
 
 
-async def bill_on_demand(transaction: Transaction, draft: Draft) -> Row:
+async def bill_on_demand(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """Bills the applied rates of an account or party that are on no bill; rejected where there are none."""
     account, party = draft.body.get("billingAccount"), draft.body.get("relatedParty")
     if not account and not party:
         missing = Problem("$.billingAccount", "is mandatory where there is no relatedParty")
         raise Invalid(draft.kind.name, [missing])
     rates = await transaction.select(KINDS["AppliedCustomerBillingRate"], _unbilled(account, party))
-    request = await transaction.insert(draft)
+    request = await store(draft)
     if not rates:
         return await transaction.change(request, {"state": "rejected", "lastUpdate": now()})
     bill = await transaction.create(KINDS["CustomerBill"], _bill(rates, account, party))

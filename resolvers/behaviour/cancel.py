@@ -9,6 +9,7 @@ from models.times import now
 from resolvers.behaviour.money import Document
 from resolvers.errors import Conflict, Invalid, NotFound, TaskConflict
 from resolvers.storage.documents import Draft
+from resolvers.storage.reactions import Storing
 from resolvers.storage.rows import Row
 from resolvers.storage.transaction import Transaction
 
@@ -35,10 +36,10 @@ CANCELS = {
 FINAL_LINES = ("completed", "failed", "rejected", "cancelled")
 
 
-async def request_cancellation(transaction: Transaction, draft: Draft) -> Row:
+async def request_cancellation(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """A new request: carried out at once, or kept until the time that it asks for."""
     order = await _order_of(transaction, draft.kind.name, draft.body)
-    request = await transaction.insert(draft)
+    request = await store(draft)
     if is_later(request.get("requestedCancellationDate"), now()):
         return request
     return await cancel(transaction, request, order)
@@ -47,8 +48,9 @@ async def request_cancellation(transaction: Transaction, draft: Draft) -> Row:
 async def due_cancellation(transaction: Transaction, request: Row) -> Row:
     """A request whose time has come; it ends in error where the order can be cancelled no longer."""
     try:
-        order = await _order_of(transaction, request.kind.name, request.body)
-        return await cancel(transaction, request, order)
+        async with transaction.attempt():
+            order = await _order_of(transaction, request.kind.name, request.body)
+            return await cancel(transaction, request, order)
     except (Invalid, Conflict) as error:
         request = await transaction.change(request, {request.kind.state or "state": "inProgress"})
         end: Document = {"state": "terminatedWithError"}

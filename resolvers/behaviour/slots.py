@@ -10,6 +10,7 @@ from resolvers.behaviour.money import Document, moment
 from resolvers.errors import Invalid
 from resolvers.storage.conditions import All, Compare, Condition, Refers
 from resolvers.storage.documents import Draft, extended
+from resolvers.storage.reactions import Storing
 from resolvers.storage.rows import Row
 from resolvers.storage.transaction import Transaction
 
@@ -22,7 +23,7 @@ REQUESTED_AT_MOST = 20
 Span = tuple[dt.datetime, dt.datetime]
 
 
-async def search_time_slot(transaction: Transaction, draft: Draft) -> Row:
+async def search_time_slot(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """Proposes slots of two hours that no appointment takes.
 
     Within the spans asked for (open at an end: from now, for a week), or on the working days of the
@@ -42,7 +43,7 @@ async def search_time_slot(transaction: Transaction, draft: Draft) -> Row:
             if len(found) >= SLOTS_AT_MOST:
                 break
     result = {"status": "done", "searchResult": "success" if found else "fail", "availableTimeSlot": found}
-    return await transaction.insert(extended(draft, result))
+    return await store(extended(draft, result))
 
 
 def _wanted(requested: Sequence[Document]) -> list[tuple[Document | None, Span]]:

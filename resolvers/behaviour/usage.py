@@ -8,6 +8,7 @@ from models.times import now
 from resolvers.behaviour.money import Document, amount
 from resolvers.storage.conditions import All, Compare, Condition, Leads, Refers
 from resolvers.storage.documents import Draft, extended
+from resolvers.storage.reactions import Storing
 from resolvers.storage.rows import Row
 from resolvers.storage.transaction import Transaction
 
@@ -17,7 +18,7 @@ UNITS = ("unit", "units", "unitOfMeasure")
 """Names of the characteristic that says in what it is counted."""
 
 
-async def query_usage(transaction: Transaction, draft: Draft) -> Row:
+async def query_usage(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """Adds up the stored usage that the criteria describe: by type, and within that by product."""
     by_type: dict[str, _Counter] = {}
     async for usage in transaction.each(KINDS["Usage"], _criteria(draft.body)):
@@ -28,7 +29,7 @@ async def query_usage(transaction: Transaction, draft: Draft) -> Row:
         counter.report(number, name, made, parties)
         for number, (name, counter) in enumerate(sorted(by_type.items()), 1)
     ]
-    return await transaction.insert(extended(draft, {"usageConsumption": report}))
+    return await store(extended(draft, {"usageConsumption": report}))
 
 
 def usage_needs(draft: Draft) -> Iterable[tuple[Kind, str]]:

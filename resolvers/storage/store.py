@@ -5,7 +5,6 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import asyncpg
@@ -41,11 +40,12 @@ from resolvers.storage.documents import (
 from resolvers.storage.gate import Gate
 from resolvers.storage.idempotency import Asked
 from resolvers.storage.pool import Lent
+from resolvers.storage.reactions import NONE, Reactions
 from resolvers.storage.reads import ROW, Page, Statement
 from resolvers.storage.rows import Row, Unseen, not_found, row
 from resolvers.storage.transaction import Put, Transaction, check_revision, id_taken
 from resolvers.storage.view import View
-from resolvers.storage.writes import Write, changed_parts, creation, is_derived, replacement
+from resolvers.storage.writes import Change, changed_parts, creation, is_derived, replacement
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -55,16 +55,9 @@ COUNTED_AT_MOST = 100_000
 """How far a list is counted unless its exact size is asked for."""
 
 
-@dataclass(frozen=True)
-class Effects:
-    """What writes bring about beyond themselves, in the same transaction; by name of the kind written."""
-
-    created: Mapping[str, Callable[[Transaction, Draft], Awaitable[Row]]] = field(default_factory=dict)
-    """Instead of only storing what a caller creates: stores it and all that follows."""
-    changed: Mapping[str, Callable[[Transaction, Row, Row], Awaitable[None]]] = field(default_factory=dict)
-    """After a caller changed one: from what it was to what it is."""
-    needs: Mapping[str, Callable[[Draft], Iterable[tuple[Kind, str]]]] = field(default_factory=dict)
-    """The rights beyond its own that a caller needs to create one; BadRequest where it cannot be done."""
+Needs = Mapping[str, Callable[[Draft], Iterable[tuple[Kind, str]]]]
+"""By name of a kind the rights beyond its own that a caller needs to create one; BadRequest where that cannot
+be done."""
 
 
 class Store:
@@ -77,7 +70,8 @@ class Store:
         access: Access = EVERYTHING,
         actor: str | None = None,
         strict_references: bool = False,
-        effects: Effects | None = None,
+        reactions: Reactions = NONE,
+        needs: Needs | None = None,
         budget: Budget | None = None,
         quiet: bool = False,
     ):
@@ -93,8 +87,9 @@ class Store:
         self.strict_references = strict_references
         self.budget = budget or Budget(UNBOUNDED)
         self._held: Any = None
-        self._effects = effects or Effects()
         self._quiet = quiet
+        self._reactions = reactions
+        self._needs = needs or {}
 
     # ---- what all reads and writes pass: rights and limits act here -----------------------------
 
@@ -170,7 +165,7 @@ class Store:
         return Unseen(written, self.access.missing(written.kind, "read"))
 
     def _check_needs(self, draft: Draft) -> None:
-        needs = self._effects.needs.get(draft.kind.name)
+        needs = self._needs.get(draft.kind.name)
         for kind, right in needs(draft) if needs else ():
             self._gate.check(kind, right)
 
@@ -181,6 +176,7 @@ class Store:
             strict_references=self.strict_references,
             document_bytes=self.budget.bounds.document_bytes,
             quiet=self._quiet,
+            reactions=self._reactions,
         )
 
     # ---- reading --------------------------------------------------------------------------------
@@ -290,9 +286,9 @@ class Store:
         draft = prepare(kind, document)
         draft.by_server = by_server
         self._check_needs(draft)
-        effect = self._effects.created.get(draft.kind.name)
+        reacts = self._reactions.act(Change.CREATED, draft.kind)
 
-        if not (effect or asked or only_new or self.strict_references):
+        if not (reacts or asked or only_new or self.strict_references):
             with suppress(_LostRace):  # then once more, in a transaction that is tried again
                 return self._shown(await self._insert(draft, allowed_by or kind)), False
 
@@ -301,7 +297,7 @@ class Store:
             if earlier is not None:
                 return earlier, True
             try:
-                made = await (effect(transaction, draft) if effect else transaction.insert(draft))
+                made = await transaction.insert(draft)
             except IdTaken as error:
                 if only_new:
                     raise PreconditionFailed(str(error)) from None
@@ -319,18 +315,13 @@ class Store:
         check_size(draft, self.budget.bounds.document_bytes)
         check_references(draft)
         write = await creation(draft, self.actor)
-        revision = await self._carry_out(write)
-        if revision is None:
-            raise id_taken(draft)
-        write.entity.revision = revision
-        return write.entity
-
-    async def _carry_out(self, write: Write) -> int | None:
-        """The revision of the entity after a write by one statement; None where it could not be written."""
         statement = write.statement
         async with self.connected(writes=True) as connection:
             made = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
-        return made[0][0] if made else None
+        if not made:
+            raise id_taken(draft)
+        write.entity.revision = made[0][0]
+        return write.entity
 
     async def accept(
         self, kind: Kind, document: Any, url: str, asked: Asked | None = None
@@ -340,6 +331,7 @@ class Store:
         Invalid where the document breaks a rule; what else is in its way, the monitor tells.
         """
         draft = prepare(kind, copied(document))
+        self._check_needs(draft)
         check_size(draft, self.budget.bounds.document_bytes)
         check_references(draft)
         request = {
@@ -375,9 +367,8 @@ class Store:
             made, problems = dict[int, Row](), list[Problem]()
             for number in sorted(range(len(drafts)), key=lambda one: drafts[one].key):
                 draft = drafts[number]
-                effect = self._effects.created.get(draft.kind.name)
                 with _collected(problems, number):
-                    made[number] = await (effect(transaction, draft) if effect else transaction.insert(draft))
+                    made[number] = await transaction.insert(draft)
             if problems:
                 raise Invalid(name, problems)
             return [made[number] for number in range(len(drafts))]
@@ -431,9 +422,9 @@ class Store:
     async def _replace(
         self, kind: Kind, id: str, draft: Callable[[Row], Draft], revisions: frozenset[int] | None
     ) -> Row:
-        effect = self._effects.changed.get(kind.name)
+        reacts = self._reactions.act(Change.CHANGED, kind)
 
-        if not (effect or self.strict_references) and is_derived(kind):
+        if not (reacts or self.strict_references) and is_derived(kind):
             with self._discreetly(), suppress(_LostRace):
                 swapped = await self._swap(kind, id, draft, revisions)
                 if swapped is not None:
@@ -441,10 +432,7 @@ class Store:
 
         async def work(transaction: Transaction) -> Row:
             old = await transaction.lock(kind, id, revisions)
-            new = await transaction.replace(old, draft(old))
-            if effect and new is not old:
-                await effect(transaction, old, new)
-            return new
+            return await transaction.replace(old, draft(old))
 
         return self._shown(await self.writing([kind], work))
 
@@ -469,7 +457,10 @@ class Store:
         if changed_parts(old, changed):
             return None
         write = await replacement(old, changed, self.actor, ())
-        return write.entity if await self._carry_out(write) else None
+        statement = write.statement
+        async with self.connected(writes=True) as connection:
+            made = await connection.fetch(statement.text, statement.arguments, self.budget.read_more_bytes)
+        return write.entity if made else None
 
     async def put(self, draft: Draft) -> Put:
         """Stores an imported entity over what is there. No rule of life applies."""

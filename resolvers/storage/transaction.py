@@ -4,7 +4,8 @@ import enum
 import hmac
 import uuid
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,13 +16,15 @@ from models.check import Problem
 from models.declare import KINDS, Kind
 from models.tables import event, idempotency, key_of, reference, server_key
 from models.times import now
-from resolvers.errors import IdTaken, Invalid, KeyReused, NotFound, Stale, StillReferred
+from resolvers.errors import EndlessReactions, IdTaken, Invalid, KeyReused, NotFound, Stale, StillReferred
 from resolvers.storage.conditions import Condition, expression
 from resolvers.storage.documents import Draft, check_size, is_change, merged, prepare
+from resolvers.storage.reactions import DEPTH_AT_MOST, NONE, Creating, Reactions
 from resolvers.storage.rows import Row, leads, not_found, row, row_columns
 from resolvers.storage.view import view_of
 from resolvers.storage.writes import (
     REFERENCES,
+    Change,
     Write,
     changed_parts,
     creation,
@@ -43,7 +46,12 @@ class Put(enum.Enum):
 
 
 class Transaction:
-    """Reads under lock and writes, all or nothing; every write leaves its event."""
+    """Reads under lock and writes, all or nothing; every write leaves its event.
+
+    What follows from a write happens in it (`reactions`), before the write returns. It may write again, and
+    set off more: an entity in hand may then be older than what is stored, so `change` and `delete` go on from
+    what this transaction left of it.
+    """
 
     def __init__(
         self,
@@ -53,6 +61,7 @@ class Transaction:
         strict_references: bool,
         document_bytes: int | None = None,
         quiet: bool = False,
+        reactions: Reactions = NONE,
     ) -> None:
         """`document_bytes` is how long a document may become; `quiet` writes are no news to anybody."""
         self.connection = connection
@@ -60,6 +69,9 @@ class Transaction:
         self._strict_references = strict_references
         self._document_bytes = document_bytes
         self._quiet = quiet
+        self._reactions = reactions
+        self._followed: list[str] = []  # the writes that one has led to another by now
+        self._left: dict[tuple[str, uuid.UUID], Row | None] = {}  # what was written, None where deleted
 
     async def lock(self, kind: Kind, id: str, revisions: frozenset[int] | None = None) -> Row:
         """The entity, kept from all other writers until the end. NotFound.
@@ -110,6 +122,17 @@ class Transaction:
         async for found in await self.connection.stream(statement):
             yield row(found)
 
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """A block of which nothing is left where it raises an error."""
+        before = dict(self._left)
+        try:
+            async with self.connection.begin_nested():
+                yield
+        except BaseException:
+            self._left = before
+            raise
+
     async def create(self, kind: Kind, document: dict[str, Any]) -> Row:
         """Stores a new entity that the server makes: it may stand anywhere in its life."""
         draft = prepare(kind, document, imported=True)
@@ -117,24 +140,83 @@ class Transaction:
         return await self.insert(draft)
 
     async def change(self, old: Row, change: dict[str, Any]) -> Row:
-        """Merges a change that the server makes (RFC 7396) into an entity; the rules of its life apply."""
+        """Merges a change that the server makes (RFC 7396) into an entity; the rules of its life apply.
+        NotFound where this transaction has deleted it."""
+        old = self._by_now(old)
         return await self.replace(old, merged(old.kind, old.id, old.body, change, by_server=True))
 
     async def put(self, draft: Draft) -> Put:
-        """Stores an imported entity over what is there. No rule of life applies."""
+        """Stores an imported entity over what is there. No rule of life applies, and nothing follows."""
         try:
             old = await self.lock(draft.kind, draft.id)
         except NotFound:
-            await self.insert(draft)
+            await self._insert(draft)
             return Put.NEW
-        return Put.SAME if await self.replace(old, draft) is old else Put.CHANGED
+        return Put.SAME if await self._replace(old, draft) is old else Put.CHANGED
+
+    async def insert(self, draft: Draft) -> Row:
+        """Stores a new entity, and gives what it is after all that follows. Conflict where the id is taken,
+        DocumentTooLarge."""
+        reactions = self._reactions.to(Change.CREATED, draft.kind)
+        if not reactions:
+            return await self._insert(draft)
+        with self._following(Change.CREATED, draft.kind):
+            made = await self._created(draft, reactions)
+        return self._left.get(_place(made)) or made
+
+    async def _created(self, draft: Draft, reactions: Sequence[Creating]) -> Row:
+        if not reactions:
+            return await self._insert(draft)
+        first, others = reactions[0], reactions[1:]
+        return await first(self, draft, lambda completed: self._created(completed, others))
+
+    async def replace(self, old: Row, draft: Draft) -> Row:
+        """Puts a draft in the place of a locked entity, and gives what is there after all that follows: the
+        entity as it was, where the draft changes nothing. DocumentTooLarge."""
+        new = await self._replace(old, draft)
+        reactions = self._reactions.to(Change.CHANGED, new.kind) if new is not old else ()
+        if not reactions:
+            return new
+        with self._following(Change.CHANGED, new.kind):
+            for reaction in reactions:
+                await reaction(self, old, new)
+                left = self._left[_place(new)]
+                if left is None:
+                    break
+                new = left
+        return new
 
     async def delete(self, old: Row, *, force: bool = False) -> Row:
         """Removes an entity. StillReferred where others point to it, unless forced."""
+        old = self._by_now(old)
         if not force:
             await self._refuse_referred(old)
         await self._carry_out_on(old, deletion(old, self.actor))
+        self._left[_place(old)] = None
+        reactions = self._reactions.to(Change.DELETED, old.kind)
+        if reactions:
+            with self._following(Change.DELETED, old.kind):
+                for reaction in reactions:
+                    await reaction(self, old)
         return old
+
+    @contextmanager
+    def _following(self, change: Change, kind: Kind) -> Iterator[None]:
+        """What follows from a write. EndlessReactions where too many have led to it."""
+        self._followed.append(f"{kind.name} {change.value}")
+        try:
+            if len(self._followed) > DEPTH_AT_MOST:
+                raise EndlessReactions(self._followed)
+            yield
+        finally:
+            self._followed.pop()
+
+    def _by_now(self, entity: Row) -> Row:
+        """An entity as this transaction left it. NotFound where it has deleted it."""
+        left = self._left.get(_place(entity), entity)
+        if left is None:
+            raise not_found(entity.kind, entity.id)
+        return left
 
     async def begin_once(self, key: str, digest: str) -> Row | None:
         """What an earlier request with this Idempotency-Key created; None where this is the first.
@@ -183,8 +265,7 @@ class Transaction:
             )
         )
 
-    async def insert(self, draft: Draft) -> Row:
-        """Stores a new entity. Conflict where the id is taken, DocumentTooLarge."""
+    async def _insert(self, draft: Draft) -> Row:
         check_size(draft, self._document_bytes)
         if self._strict_references:
             await self._refuse_dangling(draft)
@@ -193,11 +274,10 @@ class Transaction:
         if revision is None:
             raise id_taken(draft)
         write.entity.revision = revision
+        self._left[_place(write.entity)] = write.entity
         return write.entity
 
-    async def replace(self, old: Row, draft: Draft) -> Row:
-        """Puts a draft in the place of a locked entity, and gives what is there then: the entity as it was,
-        where the draft changes nothing. DocumentTooLarge."""
+    async def _replace(self, old: Row, draft: Draft) -> Row:
         if not is_change(old, draft) and not await self._changes_unseen(draft):
             return old
         check_size(draft, self._document_bytes, old.document)
@@ -206,6 +286,7 @@ class Transaction:
             await self._refuse_dangling(draft)
         write = await replacement(old, draft, self.actor, changed)
         await self._carry_out_on(old, write)
+        self._left[_place(old)] = write.entity
         return write.entity
 
     async def _carry_out(self, write: Write) -> int | None:
@@ -283,6 +364,10 @@ def check_revision(held: Row, revisions: frozenset[int] | None) -> None:
     """Stale where the entity is at none of these revisions."""
     if revisions is not None and held.revision not in revisions:
         raise Stale(held.kind.name, held.id, held.revision)
+
+
+def _place(entity: Row) -> tuple[str, uuid.UUID]:
+    return entity.kind.root.name, entity.key
 
 
 def id_taken(draft: Draft) -> IdTaken:

@@ -30,7 +30,7 @@ from models.links import ways_back
 from resolvers.access import guard, keys, tokens
 from resolvers.access.keys import KeysUnusable
 from resolvers.access.tokens import Authenticator
-from resolvers.behaviour.effects import EFFECTS
+from resolvers.behaviour.reactions import NEEDS
 from resolvers.errors import Forbidden, Misconfigured, Unauthorized, Unavailable
 from resolvers.rights import EVERYTHING, Access
 from resolvers.storage import store
@@ -468,7 +468,7 @@ def doors() -> Iterator[Any]:
 
 def beside(kind: Kind) -> list[str]:
     """The scopes that creating one needs beside its own."""
-    needs = EFFECTS.needs.get(kind.name)
+    needs = NEEDS.get(kind.name)
     return [scope(*one) for one in needs(prepare(kind, minimal(kind)))] if needs else []
 
 

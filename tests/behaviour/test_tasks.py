@@ -12,7 +12,7 @@ import pytest
 from models.declare import KINDS
 from models.times import instant
 from resolvers.behaviour.cancel import CANCELS
-from resolvers.behaviour.effects import EFFECTS
+from resolvers.behaviour.reactions import REACTIONS
 from resolvers.behaviour.slots import SLOT
 from resolvers.storage.store import Store
 from tests.conftest import Client
@@ -639,7 +639,7 @@ def test_a_job_that_a_dead_process_left_running_is_taken_up(exchanging: Client) 
 def test_of_many_requests_at_once_one_bills(client: Client) -> None:
     rates = [rate(client, "account", 1, 0.2) for _ in range(5)]
     kind = KINDS["CustomerBillOnDemand"]
-    store = Store(client.app.state.engine, effects=EFFECTS)
+    store = Store(client.app.state.engine, reactions=REACTIONS)
 
     async def many() -> list[Any]:
         document = {"billingAccount": {"id": "account"}}
