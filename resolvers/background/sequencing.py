@@ -38,6 +38,7 @@ class Sequencer:
                 if not failing or not rest:  # once, not every second while the database is away
                     log.warning("Events could not be numbered; it goes on trying: %s", driver.in_short(error))
                 found, rest, failing = 0, SECONDS_AT_MOST, True
+            pool.end_if_cancelled()
             # A batch of another process that has just been numbered may lack our last writes.
             rest = sequencer.SECONDS_BETWEEN if found or not rest else min(2 * rest, SECONDS_AT_MOST)
 

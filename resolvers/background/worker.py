@@ -122,6 +122,7 @@ class Worker:
                 if not failing:  # once, not every second while the database is away
                     log.warning("The worker could not look for tasks; it goes on trying.", exc_info=True)
                 failing = True
+            pool.end_if_cancelled()
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
     async def sweep(self) -> None:
@@ -146,7 +147,9 @@ class Worker:
                     for duty in self._duties
                     if duty.kind.name not in busy and rests.get(duty.kind.name, 0.0) <= present
                 ]
-                for duty, keys in await self._due(free):
+                due = await self._due(free)
+                pool.end_if_cancelled()
+                for duty, keys in due:
                     lanes[asyncio.create_task(self._lane(duty, keys))] = duty
                 if not lanes:
                     return done
@@ -168,6 +171,7 @@ class Worker:
         done = 0
         for key in keys:
             async with self._turns:
+                pool.end_if_cancelled()
                 try:
                     done += await self._one(duty, key)
                 except Exception as error:  # it cannot even be noted: the database is away, or worse
@@ -203,6 +207,7 @@ class Worker:
                 await _postpone(connection, task, tries + 1, INTERRUPTED)
                 if any(task.get(name) != value for name, value in duty.first.items()):
                     await (await self._transaction(connection, task)).change(task, duty.first)
+            pool.end_if_cancelled()
         try:
             async with self._pool.begin() as connection:
                 task = await _claim(connection, duty, key)

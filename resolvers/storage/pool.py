@@ -239,6 +239,16 @@ async def _to_its_end(work: Awaitable[None]) -> None:
         running.result()
 
 
+def end_if_cancelled() -> None:
+    """CancelledError where this task was cancelled during a commit, which then went on to its end.
+
+    For what works on and on: it would never hear of it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 _pools: weakref.WeakKeyDictionary[AsyncEngine, Pool] = weakref.WeakKeyDictionary()
 
 
