@@ -1,7 +1,12 @@
 """Activations: one that is done shows on what it activated."""
 
+from models.common.task import Activation, ActivationStateType
 from models.declare import KINDS
-from resolvers.behaviour.money import Document
+from models.lens import of
+from models.resource.activation import ResourceActivation
+from models.resource.inventory import Resource
+from models.service.activation import ServiceActivation
+from models.service.inventory import Service, ServiceStateType
 from resolvers.errors import NotFound
 from resolvers.storage.rows import Row
 from resolvers.storage.transaction import Transaction
@@ -9,26 +14,34 @@ from resolvers.storage.transaction import Transaction
 
 async def activated_service(transaction: Transaction, old: Row, new: Row) -> None:
     """A service activation that is done makes its service active, where the service's life allows that."""
-    await _activated(transaction, old, new, "service", "Service", {"state": "active"})
+    if not _is_done(old, new):
+        return
+    service = await _held(transaction, "Service", of(ServiceActivation, new).service.id)
+    if service is None:
+        return
+    state, flow = of(Service, service).state, service.kind.flow
+    if state != ServiceStateType.ACTIVE and (flow is None or flow.allows(str(state), "active")):
+        await transaction.change(service, {"state": "active"})
 
 
 async def activated_resource(transaction: Transaction, old: Row, new: Row) -> None:
     """A resource activation that is done makes its resource operational."""
-    await _activated(transaction, old, new, "resource", "Resource", {"operationalState": "enable"})
-
-
-async def _activated(
-    transaction: Transaction, old: Row, new: Row, key: str, kind: str, change: Document
-) -> None:
-    if new.get("state") != "done" or old.get("state") == "done":
+    if not _is_done(old, new):
         return
+    resource = await _held(transaction, "Resource", of(ResourceActivation, new).resource.id)
+    if resource and of(Resource, resource).operational_state != "enable":
+        await transaction.change(resource, {"operationalState": "enable"})
+
+
+def _is_done(old: Row, new: Row) -> bool:
+    """Whether an activation has come to its good end by this change."""
+    before, after = of(Activation, old).state, of(Activation, new).state
+    return after == ActivationStateType.DONE and before != ActivationStateType.DONE
+
+
+async def _held(transaction: Transaction, kind: str, id: str) -> Row | None:
+    """The entity, locked; None where another system holds it."""
     try:
-        entity = await transaction.lock(KINDS[kind], new.get(key)["id"])
-    except NotFound:  # another system holds it
-        return
-    if all(entity.get(name) == value for name, value in change.items()):
-        return
-    flow, state = entity.kind.flow, entity.kind.state
-    if flow and state in change and not flow.allows(str(entity.get(state)), change[state]):
-        return
-    await transaction.change(entity, change)
+        return await transaction.lock(KINDS[kind], id)
+    except NotFound:
+        return None

@@ -5,9 +5,13 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from models.check import Problem
+from models.common.base import BillingAccountRef
+from models.common.values import Money
+from models.customer.bill import AppliedCustomerBillingRate, CustomerBillOnDemand, RelatedPartyRef
 from models.declare import KINDS
+from models.lens import of, plain
 from models.times import instant, now
-from resolvers.behaviour.money import Amount, Document, amount, moment, money
+from resolvers.behaviour.money import Amount, Document, amount, money
 from resolvers.errors import Invalid, TaskConflict
 from resolvers.storage.conditions import All, Compare, Condition, Leads, Not, Refers
 from resolvers.storage.documents import Draft
@@ -20,7 +24,8 @@ DAYS_TO_PAY = 14
 
 async def bill_on_demand(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """Bills the applied rates of an account or party that are on no bill; rejected where there are none."""
-    account, party = draft.body.get("billingAccount"), draft.body.get("relatedParty")
+    wanted = of(CustomerBillOnDemand, draft)
+    account, party = wanted.billing_account, wanted.related_party
     if not account and not party:
         missing = Problem("$.billingAccount", "is mandatory where there is no relatedParty")
         raise Invalid(draft.kind.name, [missing])
@@ -28,7 +33,9 @@ async def bill_on_demand(transaction: Transaction, draft: Draft, store: Storing)
     request = await store(draft)
     if not rates:
         return await transaction.change(request, {"state": "rejected", "lastUpdate": now()})
-    bill = await transaction.create(KINDS["CustomerBill"], _bill(rates, account, party))
+    number = rates[0].key.hex[-8:].upper()
+    charges = [of(AppliedCustomerBillingRate, rate) for rate in rates]
+    bill = await transaction.create(KINDS["CustomerBill"], _bill(number, charges, account, party))
     reference = {"id": bill.id}
     for rate in rates:
         await transaction.change(rate, {"isBilled": True, "bill": reference})
@@ -36,36 +43,41 @@ async def bill_on_demand(transaction: Transaction, draft: Draft, store: Storing)
     return await transaction.change(request, done)
 
 
-def _unbilled(account: Document | None, party: Document | None) -> Condition:
+def _unbilled(account: BillingAccountRef | None, party: RelatedPartyRef | None) -> Condition:
     is_billed = KINDS["AppliedCustomerBillingRate"].by_key["isBilled"]
     parts: list[Condition] = [Not(Compare(is_billed, "eq", True))]
     if account:
-        parts.append(Refers("billingAccount", (account["id"],)))
+        parts.append(Refers("billingAccount", (account.id,)))
     if party:
-        of_party = Refers("relatedParty", (party["id"],))
+        of_party = Refers("relatedParty", (party.id,))
         parts.append(Leads("product", KINDS["Product"], of_party))
     return All(tuple(parts))
 
 
-def _bill(rates: Sequence[Row], account: Document | None, party: Document | None) -> Document:
-    net = [_amount(rate, "taxExcludedAmount", "taxIncludedAmount", -1) for rate in rates]
-    gross = [_amount(rate, "taxIncludedAmount", "taxExcludedAmount", 1) for rate in rates]
+def _bill(
+    number: str,
+    rates: Sequence[AppliedCustomerBillingRate],
+    account: BillingAccountRef | None,
+    party: RelatedPartyRef | None,
+) -> Document:
+    net = [_amount(rate, rate.tax_excluded_amount, rate.tax_included_amount, -1) for rate in rates]
+    gross = [_amount(rate, rate.tax_included_amount, rate.tax_excluded_amount, 1) for rate in rates]
     unit = _one_currency([*net, *gross])
     total = money(sum((value for value, _ in gross), Decimal()), unit)
     made = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    accounts = {rate.get("billingAccount")["id"] for rate in rates if rate.get("billingAccount")}
-    if account is None and len(accounts) == 1:
-        account = next(rate.get("billingAccount") for rate in rates if rate.get("billingAccount"))
+    accounts = [rate.billing_account for rate in rates if rate.billing_account]
+    if account is None and len({one.id for one in accounts}) == 1:
+        account = accounts[0]
     bill = {
         "billDate": instant(made),
-        "billNo": f"{made:%Y%m%d}-{rates[0].key.hex[-8:].upper()}",
+        "billNo": f"{made:%Y%m%d}-{number}",
         "category": "normal",
         "runType": "offCycle",
         "state": "new",
         "paymentDueDate": instant(made + dt.timedelta(days=DAYS_TO_PAY)),
         "billingPeriod": _span(rates),
-        "billingAccount": account,
-        "relatedParty": [party] if party else None,
+        "billingAccount": plain(account) if account else None,
+        "relatedParty": [plain(party)] if party else None,
         "taxExcludedAmount": money(sum((value for value, _ in net), Decimal()), unit),
         "taxIncludedAmount": total,
         "amountDue": total,
@@ -75,12 +87,12 @@ def _bill(rates: Sequence[Row], account: Document | None, party: Document | None
     return {key: value for key, value in bill.items() if value is not None}
 
 
-def _amount(rate: Row, key: str, other: str, sign: int) -> Amount:
+def _amount(rate: AppliedCustomerBillingRate, given: Money | None, other: Money | None, sign: int) -> Amount:
     """An amount of a rate; where it is not given, the other one with the taxes added or taken off."""
-    if rate.get(key):
-        return amount(rate.get(key))
-    value, unit = amount(rate.get(other))
-    taxes = sum((amount(tax.get("taxAmount"))[0] for tax in rate.get("appliedTax") or ()), Decimal())
+    if given:
+        return amount(given)
+    value, unit = amount(other)
+    taxes = sum((amount(tax.tax_amount)[0] for tax in rate.applied_tax), Decimal())
     return value + sign * taxes, unit
 
 
@@ -95,13 +107,13 @@ def _one_currency(amounts: Iterable[Amount]) -> str | None:
     return units[0] if units else None
 
 
-def _taxes(rates: Sequence[Row], unit: str | None) -> list[Document]:
+def _taxes(rates: Sequence[AppliedCustomerBillingRate], unit: str | None) -> list[Document]:
     """The taxes of all rates, added up by category and rate."""
     sums: dict[tuple[str | None, float | None], Decimal] = {}
     for rate in rates:
-        for tax in rate.get("appliedTax") or ():
-            kind = (tax.get("taxCategory"), tax.get("taxRate"))
-            sums[kind] = sums.get(kind, Decimal()) + amount(tax.get("taxAmount"))[0]
+        for tax in rate.applied_tax:
+            kind = (tax.tax_category, tax.tax_rate)
+            sums[kind] = sums.get(kind, Decimal()) + amount(tax.tax_amount)[0]
     found = []
     for (category, rate_), value in sums.items():
         item = {"taxCategory": category, "taxRate": rate_, "taxAmount": money(value, unit)}
@@ -109,12 +121,12 @@ def _taxes(rates: Sequence[Row], unit: str | None) -> list[Document]:
     return found
 
 
-def _span(rates: Sequence[Row]) -> Document | None:
+def _span(rates: Sequence[AppliedCustomerBillingRate]) -> Document | None:
     """From the first day that a rate covers to the last."""
-    periods = [rate.get("periodCoverage") or {} for rate in rates]
-    dates = [rate.get("date") for rate in rates if rate.get("date")]
-    starts = [p["startDateTime"] for p in periods if p.get("startDateTime")] or dates
-    ends = [p["endDateTime"] for p in periods if p.get("endDateTime")] or dates
+    periods = [rate.period_coverage for rate in rates if rate.period_coverage]
+    dates = [rate.date for rate in rates if rate.date]
+    starts = [period.start_date_time for period in periods if period.start_date_time] or dates
+    ends = [period.end_date_time for period in periods if period.end_date_time] or dates
     if not starts or not ends:
         return None
-    return {"startDateTime": min(starts, key=moment), "endDateTime": max(ends, key=moment)}
+    return {"startDateTime": instant(min(starts)), "endDateTime": instant(max(ends))}

@@ -1,22 +1,23 @@
 """Requests to cancel an order: they move it to cancelled, now or when they say."""
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models.check import Problem
+from models.common.task import CancelOrder
 from models.declare import KINDS, Kind
-from models.times import now
+from models.lens import Readable, of
+from models.product.ordering import CancelProductOrder, ProductOrder
+from models.resource.ordering import CancelResourceOrder
+from models.service.ordering import CancelServiceOrder, ServiceOrder
+from models.times import instant, now
 from resolvers.behaviour.money import Document
 from resolvers.errors import Conflict, Invalid, NotFound, TaskConflict
-from resolvers.storage.documents import Draft
+from resolvers.storage.documents import Draft, state_of
 from resolvers.storage.reactions import Storing
 from resolvers.storage.rows import Row
 from resolvers.storage.transaction import Transaction
-
-
-def is_later(text: str | None, moment: str) -> bool:
-    """Whether a date-time lies after another; both are canonical."""
-    return text is not None and text.rstrip("Z") > moment.rstrip("Z")
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,39 @@ class _Cancels:
     kind: str
     items: str
     """Attribute of the order that holds its lines."""
+    order_id: Callable[[Readable], str]
+    """The id of the order that a request names."""
 
 
 CANCELS = {
-    "CancelProductOrder": _Cancels("productOrder", "ProductOrder", "productOrderItem"),
-    "CancelServiceOrder": _Cancels("serviceOrder", "ServiceOrder", "serviceOrderItem"),
-    "CancelResourceOrder": _Cancels("resourceOrder", "ResourceOrder", "orderItem"),
+    "CancelProductOrder": _Cancels(
+        "productOrder",
+        "ProductOrder",
+        "productOrderItem",
+        lambda request: of(CancelProductOrder, request).product_order.id,
+    ),
+    "CancelServiceOrder": _Cancels(
+        "serviceOrder",
+        "ServiceOrder",
+        "serviceOrderItem",
+        lambda request: of(CancelServiceOrder, request).service_order.id,
+    ),
+    "CancelResourceOrder": _Cancels(
+        "resourceOrder",
+        "ResourceOrder",
+        "orderItem",
+        lambda request: of(CancelResourceOrder, request).resource_order.id,
+    ),
 }
 FINAL_LINES = ("completed", "failed", "rejected", "cancelled")
 
 
 async def request_cancellation(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """A new request: carried out at once, or kept until the time that it asks for."""
-    order = await _order_of(transaction, draft.kind.name, draft.body)
+    order = await _order_of(transaction, draft.kind.name, draft)
     request = await store(draft)
-    if is_later(request.get("requestedCancellationDate"), now()):
+    wanted = of(CancelOrder, request).requested_cancellation_date
+    if wanted and wanted > dt.datetime.now(dt.UTC):
         return request
     return await cancel(transaction, request, order)
 
@@ -49,7 +68,7 @@ async def due_cancellation(transaction: Transaction, request: Row) -> Row:
     """A request whose time has come; it ends in error where the order can be cancelled no longer."""
     try:
         async with transaction.attempt():
-            order = await _order_of(transaction, request.kind.name, request.body)
+            order = await _order_of(transaction, request.kind.name, request)
             return await cancel(transaction, request, order)
     except (Invalid, Conflict) as error:
         request = await transaction.change(request, {request.kind.state or "state": "inProgress"})
@@ -75,13 +94,21 @@ async def cancel(transaction: Transaction, request: Row, order: Row) -> Row:
         if state == "cancelled":
             change |= _cancelled(order, request)
         order = await transaction.change(order, change)
-    when = order.get("cancellationDate") or now()
+    known = _telling(order)
+    when = instant(known.cancellation_date) if known and known.cancellation_date else now()
     return await transaction.change(request, {"state": "done", "effectiveCancellationDate": when})
 
 
-async def _order_of(transaction: Transaction, name: str, request: Document) -> Row:
+def _telling(order: Row) -> ProductOrder | ServiceOrder | None:
+    """The order, where orders of its kind say when and why they were cancelled."""
+    if order.kind.name == "ProductOrder":
+        return of(ProductOrder, order)
+    return of(ServiceOrder, order) if order.kind.name == "ServiceOrder" else None
+
+
+async def _order_of(transaction: Transaction, name: str, request: Readable) -> Row:
     task = CANCELS[name]
-    id = request[task.order]["id"]
+    id = task.order_id(request)
     try:
         order = await transaction.lock(KINDS[task.kind], id)
     except NotFound:
@@ -93,7 +120,7 @@ async def _order_of(transaction: Transaction, name: str, request: Document) -> R
 
 def _way_to_cancelled(order: Row) -> Sequence[str]:
     """The states to go through, over the assessment of the request where there is such a way."""
-    state, flow = str(order.get("state")), order.kind.flow
+    state, flow = str(state_of(order.kind, order.body)), order.kind.flow
     assert flow is not None
     direct = flow.way(state, "cancelled")
     if direct is None:
@@ -113,8 +140,8 @@ def _cancelled(order: Row, request: Row) -> Document:
     change: Document = {}
     if order.get(key):
         change[key] = [_cancelled_line(line, key) for line in order.get(key)]
-    reason = request.get("cancellationReason")
-    if reason and "cancellationReason" in order.kind.by_key and not order.get("cancellationReason"):
+    reason, known = of(CancelOrder, request).cancellation_reason, _telling(order)
+    if reason and known and not known.cancellation_reason:
         change["cancellationReason"] = reason
     return change
 

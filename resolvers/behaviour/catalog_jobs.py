@@ -3,12 +3,14 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from models.declare import KINDS, Kind
+from models.lens import of
+from models.product.catalog import ExportJob, ImportJob
 from models.times import now
 from resolvers.behaviour.files import read
 from resolvers.errors import BadRequest, Invalid
@@ -31,22 +33,24 @@ NAME_AT_MOST = 255
 
 def import_needs(draft: Draft) -> Iterator[tuple[Kind, str]]:
     """An import writes what it is about. BadRequest where the job cannot be done."""
-    check_job(draft.body)
-    return ((kind, "write") for kind in _kinds(draft.body))
+    job = of(ImportJob, draft)
+    check_job(job)
+    return ((kind, "write") for kind in _kinds(job))
 
 
 def export_needs(draft: Draft) -> Iterator[tuple[Kind, str]]:
     """An export reads what it is about. BadRequest where the job cannot be done."""
-    check_job(draft.body)
-    kinds = _kinds(draft.body)
-    _conditions(draft.body, kinds)
+    job = of(ExportJob, draft)
+    check_job(job)
+    kinds = _kinds(job)
+    _conditions(job, kinds)
     return ((kind, "read") for kind in kinds)
 
 
-def check_job(job: Mapping[str, Any]) -> PurePosixPath:
+def check_job(job: ImportJob | ExportJob) -> PurePosixPath:
     """The path below the exchange directory that a job's url names; BadRequest where it names none."""
     try:
-        parts = urlsplit(job.get("url") or "")
+        parts = urlsplit(job.url or "")
     except ValueError:
         raise BadRequest("url cannot be read as the address of a file.") from None
     if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
@@ -54,8 +58,7 @@ def check_job(job: Mapping[str, Any]) -> PurePosixPath:
             "url must name a file in the exchange directory of the server, such as "
             "file:///catalog.ndjson; files of other hosts are not fetched or written."
         )
-    type_ = job.get("contentType")
-    if type_ not in (None, LINES, ARRAY):
+    if job.content_type not in (None, LINES, ARRAY):
         raise BadRequest(f"contentType is {LINES} (one document a line, the default) or {ARRAY}.")
     path = unquote(parts.path)
     names = [name for name in path.split("/") if name not in ("", ".")]
@@ -77,35 +80,35 @@ class Exchange:
         self._directory = directory
         self._base_url = base_url
 
-    async def import_(self, transaction: Transaction, job: Row) -> None:
+    async def import_(self, transaction: Transaction, task: Row) -> None:
         """Stores every document of a file over what is there, or none where one is bad."""
-        file = self._file(job)
-        kinds = _kinds(job.body)
-        drafts, problems = await asyncio.to_thread(_drafts, file, kinds)
+        job = of(ImportJob, task)
+        drafts, problems = await asyncio.to_thread(_drafts, self._file(job), _kinds(job))
         if problems:
             more = len(problems) - PROBLEMS_NAMED
             named = "\n".join(problems[:PROBLEMS_NAMED]) + (f"\nand {more} more" if more > 0 else "")
             raise BadRequest(f"Nothing was imported:\n{named}")
         for draft in drafts:
             await transaction.put(draft)
-        await transaction.change(job, _succeeded())
+        await transaction.change(task, _succeeded())
 
-    async def export(self, transaction: Transaction, job: Row) -> None:
+    async def export(self, transaction: Transaction, task: Row) -> None:
         """Writes the entities of the path and query to a file, which is complete as soon as it is there."""
+        job = of(ExportJob, task)
         file = self._file(job)
         try:
             await self._export(transaction, job, file)
         except OSError as error:
             raise BadRequest(f"{file.name} cannot be written: {error.strerror}.") from error
-        await transaction.change(job, _succeeded())
+        await transaction.change(task, _succeeded())
 
-    async def _export(self, transaction: Transaction, job: Row, file: Path) -> None:
-        conditions = _conditions(job.body, _kinds(job.body))
+    async def _export(self, transaction: Transaction, job: ExportJob, file: Path) -> None:
+        conditions = _conditions(job, _kinds(job))
         # What an earlier export of the same caller made.
-        replaced = await transaction.has_own(job.kind, url=job.get("url"), status="Succeeded")
+        replaced = await transaction.has_own(KINDS["ExportJob"], url=job.url, status="Succeeded")
         if not replaced and await asyncio.to_thread(file.exists):
             raise _taken(file)
-        array = job.get("contentType") == ARRAY
+        array = job.content_type == ARRAY
         await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._directory, prefix=".export-")
         written = 0
@@ -125,9 +128,9 @@ class Exchange:
             await asyncio.to_thread(Path(name).unlink, missing_ok=True)
             raise
 
-    def _file(self, job: Row) -> Path:
+    def _file(self, job: ImportJob | ExportJob) -> Path:
         """The file that a job's url names; BadRequest where it lies elsewhere, by a link say."""
-        path = check_job(job.body)
+        path = check_job(job)
         try:
             root = self._directory.resolve()
             file = (root / path).resolve()
@@ -157,11 +160,11 @@ def _taken(file: Path) -> BadRequest:
     )
 
 
-def _conditions(job: Mapping[str, Any], kinds: Sequence[Kind]) -> list[tuple[Kind, Condition]]:
+def _conditions(job: ExportJob, kinds: Sequence[Kind]) -> list[tuple[Kind, Condition]]:
     """What is exported of each kind; BadRequest where the query cannot be read."""
     try:
         query = parse_qsl(
-            (job.get("query") or "").lstrip("?"),
+            (job.query or "").lstrip("?"),
             keep_blank_values=True,
             max_num_fields=PARAMETERS_AT_MOST,
             errors="strict",
@@ -171,12 +174,11 @@ def _conditions(job: Mapping[str, Any], kinds: Sequence[Kind]) -> list[tuple[Kin
     return [(kind, from_query([kind], query) if query else EVERYTHING) for kind in kinds]
 
 
-def _kinds(job: Mapping[str, Any]) -> tuple[Kind, ...]:
+def _kinds(job: ImportJob | ExportJob) -> tuple[Kind, ...]:
     """The kinds that a job is about: that of its path, else the whole catalog."""
-    path = job.get("path")
-    if not path:
+    if not job.path:
         return tuple(KINDS[name] for name in CATALOG)
-    resource = urlsplit(path).path.rstrip("/").rpartition("/")[2]
+    resource = urlsplit(job.path).path.rstrip("/").rpartition("/")[2]
     found = [KINDS[name] for name in CATALOG if KINDS[name].homes[0].path == resource]
     if not found:
         places = ", ".join("/" + KINDS[name].homes[0].path for name in CATALOG)

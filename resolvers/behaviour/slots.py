@@ -4,9 +4,12 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from models.check import Problem
+from models.common import RelatedParty, RelatedPlaceRefOrValue
+from models.customer.appointment import Appointment, SearchTimeSlot, TimeSlot
 from models.declare import KINDS
+from models.lens import of, plain
 from models.times import instant
-from resolvers.behaviour.money import Document, moment
+from resolvers.behaviour.money import Document
 from resolvers.errors import Invalid
 from resolvers.storage.conditions import All, Compare, Condition, Refers
 from resolvers.storage.documents import Draft, extended
@@ -30,23 +33,23 @@ async def search_time_slot(transaction: Transaction, draft: Draft, store: Storin
     next week from 8 to 18 h UTC. What is taken is told by the appointments of the party named, else of
     the place named, else by all of them.
     """
-    wanted = _wanted(draft.body.get("requestedTimeSlot") or ())
+    search = of(SearchTimeSlot, draft)
     found: list[Document] = []
-    for party, span in wanted:
-        whom = party or draft.body.get("relatedParty")
-        taken = await _taken(transaction, whom, draft.body.get("relatedPlace"))
+    for party, span in _wanted(search.requested_time_slot):
+        whom = party or search.related_party
+        taken = await _taken(transaction, whom, search.related_place)
         for start, end in _slots(span):
             if not any(start < other_end and end > other_start for other_start, other_end in taken):
                 valid = {"startDateTime": instant(start), "endDateTime": instant(end)}
                 slot = {"id": str(len(found) + 1), "validFor": valid}
-                found.append({**slot, "relatedParty": whom} if whom else slot)
+                found.append({**slot, "relatedParty": plain(whom)} if whom else slot)
             if len(found) >= SLOTS_AT_MOST:
                 break
     result = {"status": "done", "searchResult": "success" if found else "fail", "availableTimeSlot": found}
     return await store(extended(draft, result))
 
 
-def _wanted(requested: Sequence[Document]) -> list[tuple[Document | None, Span]]:
+def _wanted(requested: Sequence[TimeSlot]) -> list[tuple[RelatedParty | None, Span]]:
     """Whom and when each requested slot asks for; the past is left out."""
     present = dt.datetime.now(dt.UTC)
     if not requested:
@@ -62,15 +65,14 @@ def _wanted(requested: Sequence[Document]) -> list[tuple[Document | None, Span]]
         raise Invalid("SearchTimeSlot", [Problem("$.requestedTimeSlot", message)])
     found = []
     for number, slot in enumerate(requested):
-        period = slot.get("validFor") or {}
-        start = moment(period["startDateTime"]) if period.get("startDateTime") else present
-        end = moment(period["endDateTime"]) if period.get("endDateTime") else _a_week_after(start)
+        start = slot.valid_for.start_date_time or present
+        end = slot.valid_for.end_date_time or _a_week_after(start)
         if end - start > LONGEST_SEARCH:
             message = f"spans more than {LONGEST_SEARCH.days} days"
             raise Invalid("SearchTimeSlot", [Problem(f"$.requestedTimeSlot[{number}].validFor", message)])
         if start < present:  # only whole slots that lie ahead
             start += -((start - present) // SLOT) * SLOT
-        found.append((slot.get("relatedParty"), (start, end)))
+        found.append((slot.related_party, (start, end)))
     return found
 
 
@@ -87,17 +89,18 @@ def _slots(span: Span) -> Iterable[Span]:
         start += SLOT
 
 
-async def _taken(transaction: Transaction, party: Document | None, place: Document | None) -> list[Span]:
+async def _taken(
+    transaction: Transaction, party: RelatedParty | None, place: RelatedPlaceRefOrValue | None
+) -> list[Span]:
     kind = KINDS["Appointment"]
     parts: list[Condition] = [Compare(kind.by_key["status"], "in", ("initialized", "confirmed"))]
     if party:
-        parts.append(Refers("relatedParty", (party["id"],)))
-    elif place and place.get("id"):
-        parts.append(Refers("relatedPlace", (place["id"],)))
+        parts.append(Refers("relatedParty", (party.id,)))
+    elif place and place.id:
+        parts.append(Refers("relatedPlace", (place.id,)))
     found: list[Span] = []
     async for appointment in transaction.each(kind, All(tuple(parts))):
-        period = appointment.get("validFor") or {}
-        start, end = period.get("startDateTime"), period.get("endDateTime")
-        if start and end:
-            found.append((moment(start), moment(end)))
+        period = of(Appointment, appointment).valid_for
+        if period and period.start_date_time and period.end_date_time:
+            found.append((period.start_date_time, period.end_date_time))
     return found

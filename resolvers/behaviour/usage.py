@@ -1,10 +1,15 @@
 """Reports of usage: what was used, added up."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
+from models.common import EntityRef, ProductRef, RelatedParty
+from models.customer.consumption import QueryUsageConsumption, UsageConsumption
 from models.declare import KINDS, Kind
-from models.times import now
+from models.lens import of, plain
+from models.revenue.usage import RatedProductUsage, Usage, UsageCharacteristic
+from models.times import instant, now
 from resolvers.behaviour.money import Document, amount
 from resolvers.storage.conditions import All, Compare, Condition, Leads, Refers
 from resolvers.storage.documents import Draft, extended
@@ -20,11 +25,12 @@ UNITS = ("unit", "units", "unitOfMeasure")
 
 async def query_usage(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """Adds up the stored usage that the criteria describe: by type, and within that by product."""
-    by_type: dict[str, _Counter] = {}
-    async for usage in transaction.each(KINDS["Usage"], _criteria(draft.body)):
-        by_type.setdefault(usage.get("usageType") or "other", _Counter()).add(usage)
+    query, by_type = of(QueryUsageConsumption, draft), dict[str, _Counter]()
+    async for row in transaction.each(KINDS["Usage"], _criteria(query)):
+        usage = of(Usage, row)
+        by_type.setdefault(usage.usage_type or "other", _Counter()).add(usage)
     made = now()
-    parties = draft.body.get("relatedParty") or []
+    parties = [plain(party) for party in query.related_party]
     report = [
         counter.report(number, name, made, parties)
         for number, (name, counter) in enumerate(sorted(by_type.items()), 1)
@@ -36,35 +42,35 @@ def usage_needs(draft: Draft) -> Iterable[tuple[Kind, str]]:
     """A report tells what was used: it is for those who may read usage, by products for those who may
     read these."""
     yield KINDS["Usage"], "read"
-    wanted = draft.body.get("searchCriteria") or {}
-    by_product = (*(wanted.get(key) for key in ("service", "logicalResource", "partyAccount")),)
-    if any(by_product) or draft.body.get("partyAccount"):
+    query = of(QueryUsageConsumption, draft)
+    wanted = query.search_criteria or of(UsageConsumption, {})
+    if wanted.service or wanted.logical_resource or wanted.party_account or query.party_account:
         yield KINDS["Product"], "read"
 
 
-def _criteria(query: Document) -> Condition:
+def _criteria(query: QueryUsageConsumption) -> Condition:
     """The usage that a query is about: each criterion narrows it, the values of one widen it."""
-    wanted = query.get("searchCriteria") or {}
+    wanted = query.search_criteria or of(UsageConsumption, {})
     usage, product = KINDS["Usage"], KINDS["Product"]
-    parties = _ids(query.get("relatedParty"), wanted.get("relatedParty"))
-    accounts = _ids(query.get("partyAccount"), wanted.get("partyAccount"))
+    parties = _ids(query.related_party, wanted.related_party)
+    accounts = _ids(query.party_account, wanted.party_account)
     of_product = "ratedProductUsage.productRef"
     found: list[tuple[Sequence[str], Callable[[tuple[str, ...]], Condition]]] = [
         (parties, lambda ids: Refers("relatedParty", ids)),
-        (_ids(wanted.get("product")), lambda ids: Refers(of_product, ids)),
-        (_ids(wanted.get("service")), lambda ids: _via_product(Refers("realizingService", ids))),
-        (_ids(wanted.get("logicalResource")), lambda ids: _via_product(Refers("realizingResource", ids))),
+        (_ids(wanted.product), lambda ids: Refers(of_product, ids)),
+        (_ids(wanted.service), lambda ids: _via_product(Refers("realizingService", ids))),
+        (_ids(wanted.logical_resource), lambda ids: _via_product(Refers("realizingResource", ids))),
         (accounts, lambda ids: Leads(of_product, product, Refers("billingAccount", ids))),
     ]
     parts = [make(tuple(ids)) for ids, make in found if ids]
-    types = tuple(b["usageType"] for b in wanted.get("bucketRefOrValue") or () if b.get("usageType"))
+    types = tuple(bucket.usage_type for bucket in wanted.bucket_ref_or_value if bucket.usage_type)
     if types:
         parts.append(Compare(usage.by_key["usageType"], "in", types))
-    period = wanted.get("validPeriod") or {}
-    date = usage.by_key["usageDate"]
-    for key, operator in (("startDateTime", "gte"), ("endDateTime", "lte")):
-        if period.get(key):
-            parts.append(Compare(date, operator, period[key]))
+    period, date = wanted.valid_period, usage.by_key["usageDate"]
+    if period and period.start_date_time:
+        parts.append(Compare(date, "gte", instant(period.start_date_time)))
+    if period and period.end_date_time:
+        parts.append(Compare(date, "lte", instant(period.end_date_time)))
     return All(tuple(parts))
 
 
@@ -72,8 +78,8 @@ def _via_product(condition: Condition) -> Condition:
     return Leads("ratedProductUsage.productRef", KINDS["Product"], condition)
 
 
-def _ids(*lists: Sequence[Document] | None) -> list[str]:
-    return list(dict.fromkeys(one["id"] for some in lists for one in some or ()))
+def _ids(*lists: Sequence[EntityRef | RelatedParty]) -> list[str]:
+    return list(dict.fromkeys(one.id for some in lists for one in some))
 
 
 class _Counter:
@@ -81,14 +87,14 @@ class _Counter:
 
     def __init__(self) -> None:
         self._all = _Sum()
-        self._products: dict[str, tuple[Document, _Sum]] = {}
+        self._products: dict[str, tuple[ProductRef, _Sum]] = {}
 
-    def add(self, usage: Row) -> None:
-        self._all.add(usage, usage.get("ratedProductUsage") or ())
-        for rated in usage.get("ratedProductUsage") or ():
-            product = rated.get("productRef")
-            if product and product.get("id"):
-                self._products.setdefault(product["id"], (product, _Sum()))[1].add(usage, (rated,))
+    def add(self, usage: Usage) -> None:
+        self._all.add(usage, usage.rated_product_usage)
+        for rated in usage.rated_product_usage:
+            product = rated.product_ref
+            if product and product.id:
+                self._products.setdefault(product.id, (product, _Sum()))[1].add(usage, (rated,))
 
     def report(self, number: int, name: str, made: str, parties: Sequence[Document]) -> Document:
         counters = self._all.counters("global")
@@ -102,7 +108,7 @@ class _Counter:
             "validPeriod": self._all.period,
             "bucketRefOrValue": [{"name": name, "usageType": name, "bucketCounter": counters}],
             "product": [
-                {**{k: v for k, v in product.items() if k in ("id", "href", "name")},
+                {**{k: v for k, v in plain(product).items() if k in ("id", "href", "name")},
                  "consumptionSummary": total.counters("product")}
                 for product, total in self._products.values()
             ],
@@ -118,27 +124,27 @@ class _Sum:
         self._records = 0
         self._used: dict[str, Decimal] = {}
         self._rated: dict[str, Decimal] = {}
-        self._dates: list[str] = []
+        self._dates: list[dt.datetime] = []
 
-    def add(self, usage: Row, rated: Iterable[Document]) -> None:
+    def add(self, usage: Usage, rated: Iterable[RatedProductUsage]) -> None:
         self._records += 1
-        quantity = _quantity(usage.get("usageCharacteristic") or ())
+        quantity = _quantity(usage.usage_characteristic)
         if quantity:
             value, unit = quantity
             self._used[unit] = self._used.get(unit, Decimal()) + value
         for one in rated:
-            value, unit = amount(one.get("taxIncludedRatingAmount") or one.get("taxExcludedRatingAmount"))
+            value, unit = amount(one.tax_included_rating_amount or one.tax_excluded_rating_amount)
             if unit:
                 self._rated[unit] = self._rated.get(unit, Decimal()) + value
-        date = usage.get("usageDate")
-        if date:
-            self._dates = [min([date, *self._dates]), max([date, *self._dates])]
+        if usage.usage_date:
+            dates = [usage.usage_date, *self._dates]
+            self._dates = [min(dates), max(dates)]
 
     @property
     def period(self) -> Document | None:
         if not self._dates:
             return None
-        return {"startDateTime": self._dates[0], "endDateTime": self._dates[-1]}
+        return {"startDateTime": instant(self._dates[0]), "endDateTime": instant(self._dates[-1])}
 
     def counters(self, level: str) -> list[Document]:
         sums = [
@@ -160,8 +166,8 @@ class _Sum:
         return found
 
 
-def _quantity(characteristics: Sequence[Document]) -> tuple[Decimal, str] | None:
-    values = {c.get("name"): c.get("value") for c in characteristics}
+def _quantity(characteristics: Sequence[UsageCharacteristic]) -> tuple[Decimal, str] | None:
+    values = {one.name: one.value for one in characteristics}
     unit = next((str(values[name]) for name in UNITS if values.get(name)), "")
     for name in QUANTITIES:
         value = values.get(name)

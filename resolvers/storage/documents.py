@@ -41,6 +41,9 @@ class Draft:
     def document(self) -> str:
         return encode(self.body)
 
+    def get(self, key: str) -> Any:
+        return self.id if key == "id" else self.body.get(key)
+
 
 def prepare(kind: Kind, document: Any, *, imported: bool = False, lenient: bool = False) -> Draft:
     """A document that came in, checked and completed by what the server sets; Invalid where it breaks a rule.
