@@ -84,6 +84,12 @@ def module_database_url(postgres: str, template: str) -> str:
     return _copy(postgres, template)
 
 
+@pytest.fixture(scope="module")
+def twin_database_url(postgres: str, template: str) -> str:
+    """URL of one more such database."""
+    return _copy(postgres, template)
+
+
 class Client:
     """Calls the application as HTTP would, and counts the statements that it sends to the database."""
 

@@ -142,7 +142,9 @@ def to_graphql(cls: type[Any], document: dict[str, Any]) -> dict[str, Any]:
         if a.key not in document:
             continue
         value = document[a.key]
-        if a.is_value:
+        if value is None:
+            pass
+        elif a.is_value:
             value = [to_graphql(a.type, v) for v in value] if a.many else to_graphql(a.type, value)
         elif isinstance(a.type, type) and issubclass(a.type, enum.StrEnum):
             value = "".join(value.split())

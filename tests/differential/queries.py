@@ -11,7 +11,7 @@ reached in turn, whatever chance does.
 import functools
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,8 @@ class Known:
     """Ids that several kinds hold."""
     values: dict[str, list[Any]] = field(default_factory=dict)
     """Values that attributes have somewhere, by their GraphQL name."""
+    inputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """What could be written, by name of the kind, as GraphQL inputs have it."""
     cursor: Callable[[random.Random, str, Sequence[tuple[str, str]]], str] | None = None
     """A real cursor in the list of this node, sorted by these keys."""
 
@@ -368,8 +370,13 @@ def query(rng: random.Random, known: Known, goal: str | None = None, sets: int =
     return _Growth(rng, known, goal).query(sets)
 
 
+def mutation(rng: random.Random, known: Known, avoided: Collection[str] = ()) -> Query:
+    """Some random writes, one after the other, of no kind that is to be avoided."""
+    return _Growth(rng, known, None).mutation(avoided)
+
+
 class _Growth:
-    """One query, as it grows."""
+    """One operation, as it grows."""
 
     def __init__(self, rng: random.Random, known: Known, goal: str | None) -> None:
         self._rng = rng
@@ -410,6 +417,16 @@ class _Growth:
         wanted = sets if self._variables else min(sets, 3)
         variables = [self._values() for _ in range(wanted)]
         return Query(self._rng.choice([" ", "\n"]).join(parts), variables, name, self._pairs)
+
+    def mutation(self, avoided: Collection[str]) -> Query:
+        scope, made = Scope(), list[Selection]()
+        self._left = self._rng.choice([2, 6, 15])
+        names = [name for name in self._map.fields("Mutation") if name[len("create") :] not in avoided]
+        for _ in range(self._rng.choice([1, 1, 2, 3])):
+            made += self._field("Mutation", self._rng.choice(names), scope, 0)
+        declared = f"({', '.join(map(str, self._variables))})" if self._variables else ""
+        parts = [f"mutation{declared} {_braced(made)}", *map(str, self._fragments)]
+        return Query("\n".join(parts), [self._values()], None, self._pairs)
 
     def _root(self, scope: Scope) -> list[Selection]:
         chance = self._rng.random()
@@ -593,7 +610,9 @@ class _Growth:
     def _arguments(self, parent: str, name: str, found: GraphQLField) -> str:
         given: dict[str, Any] = {}
         target = get_named_type(found.type).name
-        if target.endswith("Connection"):
+        if parent == "Mutation":
+            given = self._write(name, found, target)
+        elif target.endswith("Connection"):
             given = self._page(target.removesuffix("Connection"), found)
         elif name == "_entities":
             count = self._rng.choice([0, 1, 1, 2, 4])
@@ -606,6 +625,44 @@ class _Growth:
         shuffled = list(given.items())
         self._rng.shuffle(shuffled)
         return f"({', '.join(f'{key}: {literal(value)}' for key, value in shuffled)})"
+
+    def _write(self, name: str, found: GraphQLField, target: str) -> dict[str, Any]:
+        """Arguments of a field that writes: mostly such that it can be carried out."""
+        rng, args, given = self._rng, found.args, dict[str, Any]()
+        if "id" in args:
+            given["id"] = self._maybe(args["id"].type, lambda: self._id(target))
+        if "input" in args:
+            type_: Any = get_named_type(args["input"].type)
+            variable = f"i{len(self._variables)}"
+            make = functools.partial(self._document, name[len("create") :], type_)
+            self._variables.append(Variable(variable, f"{type_.name}!", None, make, True, False))
+            given["input"] = Use(variable)
+        odd = {"ifRevision": [1, 1, 2, "1", 0, None], "idempotencyKey": ["k1", "k2", "k3", "", "é", None]}
+        for argument, values in odd.items():
+            if argument in args and rng.random() < 0.2:
+                given[argument] = rng.choice(values)
+        if "force" in args and rng.random() < 0.5:
+            given["force"] = rng.choice([True, True, False])
+        return given
+
+    def _document(self, name: str, type_: GraphQLInputObjectType) -> Any:
+        """An input for a kind, as JSON."""
+        rng = self._rng
+        if rng.random() < 0.1:
+            return _as_json(self._object(type_, "", 0, plain=True))
+        source = rng.choice(self._known.inputs.get(name) or [{}])
+        made = {key: value for key, value in source.items() if key in type_.fields}
+        if type_.name.endswith("Update"):
+            made = {
+                key: made[key] for key in rng.sample(list(made), min(len(made), rng.choice([0, 1, 1, 2, 4])))
+            }
+            if rng.random() < 0.1:
+                made[rng.choice(list(type_.fields))] = None
+        elif rng.random() < 0.8:
+            made["id"] = rng.choice([f"new-{rng.randint(0, 9)}", *(self._known.ids.get(name) or ["x"])[:2]])
+        if rng.random() < 0.1:
+            made["extension"] = rng.choice([{"x": [1, {"y": None}]}, {"name": "taken"}, {}, 7])
+        return made
 
     def _page(self, node: str, found: GraphQLField) -> dict[str, Any]:
         """Arguments of a connection."""
@@ -836,6 +893,13 @@ def _something(make: Callable[[], Any]) -> Callable[[], Any]:
         return next(value for value in iter(make, object()) if value is not None)
 
     return run
+
+
+def _as_json(value: Any) -> Any:
+    """A value as variables have it."""
+    if isinstance(value, dict):
+        return {key: _as_json(inner) for key, inner in value.items()}
+    return [_as_json(inner) for inner in value] if isinstance(value, list) else value
 
 
 def literal(value: Any) -> str:

@@ -12,6 +12,7 @@ import collections
 import datetime as dt
 import enum
 import functools
+import itertools
 import json
 import logging
 import random
@@ -28,12 +29,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     Node,
     ObjectValueNode,
     OperationDefinitionNode,
@@ -50,7 +53,8 @@ from starlette.requests import Request
 from strawberry.types.graphql import OperationType
 
 import app
-from models import WHOLE
+from models import WHOLE, times
+from models import tables as stored
 from models.declare import (
     ABSTRACTS,
     ANY,
@@ -68,6 +72,7 @@ from models.declare import (
 from models.tables import table, tables
 from resolvers.errors import Invalid
 from resolvers.graphql.errors import public
+from resolvers.graphql.executor import VARIABLE_ERRORS_AT_MOST
 from resolvers.graphql.fields import Context
 from resolvers.graphql.http import GraphQL
 from resolvers.graphql.limits import Limits
@@ -80,12 +85,20 @@ from resolvers.storage.store import Store
 from schema.graphql.sdl import schema
 from schema.scopes import scope
 from tests.differential import queries, resolvers
+from tests.differential.order import Order
 from tests.differential.queries import HOSTILE, Known, Query
+from tests.samples import to_graphql
 from tmfgraph.settings import Settings
 
 BASE_URL = "https://tmf.example.com"
 DOCUMENTS_OF_A_KIND = 11
 QUERIES_ON_THE_SAME_DATA = 400
+MUTATIONS_ON_THE_SAME_DATA = 120
+MADE_ONCE = ("counter", "server_key")
+"""Tables whose rows the migrations make."""
+STILL = "2026-11-26T00:00:00.000Z"
+AT_THE_CLOCK = ("CustomerBillOnDemand", "SearchTimeSlot")
+"""Kinds that look at the clock themselves."""
 SETS = 8
 """How many sets of variables a query is run with."""
 
@@ -129,6 +142,8 @@ class Data:
         self.drafts = [self._draft(KINDS[name], id) for name, ids in self.known.ids.items() for id in ids]
         for draft in self.drafts:
             self._learn(draft.kind.cls, draft.body)
+            held = self.known.inputs.setdefault(draft.kind.name, [])
+            held.append(to_graphql(draft.kind.cls, json.loads(draft.document)))
         self.known.values["id"] = [*self.known.shared, *(ids[0] for ids in self.known.ids.values())]
 
     def _ids(self) -> dict[str, list[str]]:
@@ -297,7 +312,7 @@ class Data:
 
 async def fill(engine: AsyncEngine, data: Data, rng: random.Random) -> None:
     """Stores the data in place of what there is, with some history."""
-    names = ", ".join(f'"{one.name}"' for one in tables(WHOLE).sorted_tables)
+    names = ", ".join(f'"{one.name}"' for one in tables(WHOLE).sorted_tables if one.name not in MADE_ONCE)
     async with engine.begin() as connection:
         await connection.execute(sa.text(f"truncate {names}"))
     await bulk.copy(engine, data.drafts, actor="a 'loader'")
@@ -336,6 +351,8 @@ class Answers:
     ours: bytes
     theirs: bytes
     outcome: str
+    in_order: bool
+    """Whether the errors of the plan stand in the order of the fields."""
 
     @property
     def failed(self) -> bool:
@@ -344,7 +361,7 @@ class Answers:
 
     @property
     def differ(self) -> bool:
-        return self.failed or self.ours != self.theirs
+        return self.failed or not self.in_order or self.ours != self.theirs
 
     @property
     def has_errors(self) -> bool:
@@ -362,11 +379,46 @@ def _graph() -> GraphQL:
     return GraphQL(replace(DEVELOPMENT, executor=True), limits)
 
 
-async def answers(engine: AsyncEngine, case: Case) -> Answers:
+async def answers(engine: AsyncEngine, case: Case, twin: AsyncEngine | None = None) -> Answers:
+    """Both answers. A mutation is carried out on two databases that hold the same, at the same time."""
+    first_id = uuid.uuid4().int
+    with _standing_still(first_id):
+        ours, outcome = await _by_plan(engine, case)
+    with _standing_still(first_id):
+        theirs = await _by_core(case, resolvers.Context(*case.given(twin or engine)))
+    document = parse(case.text)
+    order = Order(document, _operation(document), case.variables)
+    in_order = order.kept(msgspec.json.decode(ours).get("errors", ()))
+    return Answers(_sorted(ours, order), _sorted(theirs, order), outcome, in_order)
+
+
+async def _by_plan(engine: AsyncEngine, case: Case) -> tuple[bytes, str]:
     response = await _graph().answer(_request(case), Context(*case.given(engine)))
-    ours, outcome = _apart(bytes(response.body))
-    theirs = await _by_core(case, resolvers.Context(*case.given(engine)))
-    return Answers(_in_order(ours), _in_order(theirs), outcome)
+    return _apart(bytes(response.body))
+
+
+@contextmanager
+def _standing_still(first_id: int) -> Iterator[None]:
+    """Within it is always the same time, and new ids follow the first one."""
+    numbers = itertools.count(first_id)
+    made = {
+        "now": lambda: STILL,
+        "new_id": lambda: uuid.UUID(int=next(numbers)),
+    }
+    real = {"now": times.now, "new_id": stored.new_id}
+    patched = [
+        (module, name)
+        for module in list(sys.modules.values())
+        for name, function in real.items()
+        if getattr(module, name, None) is function
+    ]
+    for module, name in patched:
+        setattr(module, name, made[name])
+    try:
+        yield
+    finally:
+        for module, name in patched:
+            setattr(module, name, real[name])
 
 
 class _Extended(msgspec.Struct):
@@ -405,20 +457,23 @@ async def _by_core(case: Case, context: resolvers.Context) -> bytes:
         variable_values=variables,
         context_value=context,
         operation_name=case.operation_name,
-        allowed_operation_types={OperationType.QUERY},
+        allowed_operation_types={OperationType.QUERY, OperationType.MUTATION},
     )
+    if result.errors and len(result.errors) > VARIABLE_ERRORS_AT_MOST and not result.errors[0].path:
+        too_many = "Too many errors processing variables, error limit reached. Execution aborted."
+        result.errors[VARIABLE_ERRORS_AT_MOST:] = [GraphQLError(too_many)]
     body: dict[str, Any] = {"errors": public(result.errors, 10**9)} if result.errors else {}
     if result.data is not None or not result.errors or any(error.path for error in result.errors):
         body["data"] = result.data
     return msgspec.json.encode(body)
 
 
-def _in_order(answer: bytes) -> bytes:
-    """The answer with its errors sorted: which field fails first is up to what the database answers first."""
+def _sorted(answer: bytes, order: Order) -> bytes:
+    """The answer with its errors in order: in graphql-core, the database decides which field fails first."""
     if not answer.startswith(b'{"errors":'):
         return answer
     body = msgspec.json.decode(answer)
-    body["errors"].sort(key=msgspec.json.encode)
+    body["errors"] = order.sorted(body["errors"])
     return msgspec.json.encode(body)
 
 
@@ -440,6 +495,7 @@ class Difference:
             f"DIFFERENCE at {self.where} ({self.answers.outcome})",
             f"  query:     {self.case.text}",
             f"  variables: {json.dumps(self.case.variables, ensure_ascii=False)[:2000]}",
+            *([] if self.answers.in_order else ["  the errors are not in the order of the fields"]),
             f"  subgraph:  {self.case.subgraph}, restricted: {self.case.access is not EVERYTHING}",
             f"  ours:      {self.answers.ours[:1500]!r}",
             f"  theirs:    {self.answers.theirs[:1500]!r}",
@@ -456,6 +512,9 @@ class Report:
     cases: int = 0
     without_errors: int = 0
     compiled: int = 0
+    mutations: int = 0
+    written: int = 0
+    """Mutations that were carried out as a whole."""
     outcomes: collections.Counter[str] = field(default_factory=collections.Counter)
     pairs: set[tuple[str, str]] = field(default_factory=set)
     answered: int = 0
@@ -488,6 +547,7 @@ class Report:
         share = self.compiled / max(1, self.without_errors)
         return (
             f"{self.cases:,} cases, {self.without_errors:,} without errors, of these {share:.1%} compiled; "
+            f"{self.mutations:,} mutations, {self.written:,} of them carried out; "
             f"{self.coverage:.1%} of all fields; {self.answered / 1e6:,.0f} MB; "
             f"{self.seen.total()} differences of {len(self.seen)} kinds, {len(self.broken)} broken"
         )
@@ -521,13 +581,13 @@ def _raised(name: str) -> Iterator[_Raised]:
         logger.propagate = propagated
 
 
-def some_access(rng: random.Random) -> Access:
-    """What a caller may read: mostly everything, else some kinds."""
+def some_access(rng: random.Random, rights: Sequence[str] = ("read",)) -> Access:
+    """What a caller may do: mostly everything, else these rights over some kinds."""
     if rng.random() < 0.8:
         return EVERYTHING
     share = rng.choice([0.3, 0.7, 0.9])
-    kinds = [kind for kind in KINDS.values() if rng.random() < share]
-    return Access("tester", frozenset(scope(kind, "read") for kind in kinds))
+    found = [scope(kind, right) for right in rights for kind in KINDS.values() if rng.random() < share]
+    return Access("tester", frozenset(found))
 
 
 def made(seed: int, block: int, number: int, known: Known) -> tuple[Query, list[Case]]:
@@ -546,23 +606,48 @@ def made(seed: int, block: int, number: int, known: Known) -> tuple[Query, list[
     return query, cases
 
 
+def made_mutation(seed: int, block: int, number: int, known: Known) -> tuple[Query, Case]:
+    """The mutation with this number in a block."""
+    rng = random.Random(f"{seed}:{block}:mutation {number}")
+    query = queries.mutation(rng, known, AT_THE_CLOCK)
+    [variables] = query.variables
+    access = some_access(rng, ("read", "write", "write"))
+    return query, Case(query.text, variables, None, access, False)
+
+
 def run(
     engine: AsyncEngine,
     runner: asyncio.Runner,
     seed: int,
     cases: int,
     *,
+    twin: AsyncEngine | None = None,
     progress: Callable[[Report], None] = lambda report: None,
     enough: int = 20,
     only: tuple[int, int | None] | None = None,
 ) -> Report:
-    """Runs so many cases, or until there are enough differences; `only` those of one block, or one query."""
+    """Runs so many cases, or until there are enough differences; `only` those of one block, or one query.
+
+    With a second database, the `twin`, there are mutations among them.
+    """
     report = Report()
     blocks = [only[0]] if only else range(sys.maxsize)
     for block in blocks:
         rng = random.Random(f"{seed}:{block}")
         data = Data(rng)
-        runner.run(fill(engine, data, rng))
+        state = rng.getstate()
+        first_id = uuid.uuid4().int
+        with _standing_still(first_id):
+            runner.run(fill(engine, data, rng))
+        if twin is not None:
+            rng.setstate(state)
+            with _standing_still(first_id):
+                runner.run(fill(twin, data, rng))
+            for number in range(MUTATIONS_ON_THE_SAME_DATA):
+                query, case = made_mutation(seed, block, number, data.known)
+                where = f"--seed {seed} --block {block}, mutation {number}"
+                runner.run(_try(engine, case, report, where, twin))
+                progress(report)
         numbers = range(QUERIES_ON_THE_SAME_DATA)
         for number in numbers if not only or only[1] is None else [only[1]]:
             query, wanted = made(seed, block, number, data.known)
@@ -575,10 +660,14 @@ def run(
     return report
 
 
-async def _try(engine: AsyncEngine, case: Case, report: Report, where: str) -> None:
+async def _try(
+    engine: AsyncEngine, case: Case, report: Report, where: str, twin: AsyncEngine | None = None
+) -> None:
     with _raised("tmfgraph.executor") as raised, _raised("tmfgraph.graphql") as broken:
-        found = await answers(engine, case)
+        found = await answers(engine, case, twin)
     report.note(found)
+    report.mutations += twin is not None
+    report.written += twin is not None and not found.has_errors
     if found.outcome == "invalid":
         # Valid all the same, but for a rule of Strawberry's own: one key in each element of orderBy.
         problems = validate(schema()._schema, parse(case.text))
@@ -755,8 +844,8 @@ def _prune(selected: SelectionSetNode, fragments: dict[str, FragmentDefinitionNo
 
 
 @contextmanager
-def own_database() -> Iterator[str]:
-    """The URL of an empty database on a PostgreSQL of this process's own."""
+def own_databases() -> Iterator[tuple[str, str]]:
+    """The URLs of two empty databases on a PostgreSQL of this process's own."""
     from tmfgraph import migrate
     from tmfgraph.embedded import EmbeddedPostgres
 
@@ -765,10 +854,22 @@ def own_database() -> Iterator[str]:
         server = EmbeddedPostgres(Path(name) / "data", durable=False)
         try:
             url = server.start()
+            head, _, query = url.partition("?")
+            twin = f"{head.rpartition('/')[0]}/twin?{query}"
+            asyncio.run(_create_twin(url))
             migrate.upgrade(url)
-            yield url
+            migrate.upgrade(twin)
+            yield url, twin
         finally:
             server.stop()
+
+
+async def _create_twin(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("create database twin")
+    finally:
+        await connection.close()
 
 
 def main() -> int:
@@ -788,12 +889,12 @@ def main() -> int:
     if given.document is not None and given.block is None:
         parser.error("--document needs --block")
     if given.database_url:
-        return _command(given, given.database_url)
-    with own_database() as url:
-        return _command(given, url)
+        return _command(given, given.database_url, None)
+    with own_databases() as (url, twin):
+        return _command(given, url, twin)
 
 
-def _command(given: argparse.Namespace, url: str) -> int:
+def _command(given: argparse.Namespace, url: str, twin_url: str | None) -> int:
     only = None if given.block is None else (given.block, given.document)
     started, last = time.monotonic(), [time.monotonic()]
 
@@ -805,12 +906,21 @@ def _command(given: argparse.Namespace, url: str) -> int:
 
     with asyncio.Runner() as runner:
         engine = app.engine_of(Settings(database_url=url, pool_size=1))
+        twin = app.engine_of(Settings(database_url=twin_url, pool_size=1)) if twin_url else None
         try:
             report = run(
-                engine, runner, given.seed, given.cases, progress=progress, enough=given.enough, only=only
+                engine,
+                runner,
+                given.seed,
+                given.cases,
+                twin=twin,
+                progress=progress,
+                enough=given.enough,
+                only=only,
             )
             for one in report.differences:
-                print(one if given.as_is else runner.run(shrunk_on_its_data(engine, one)), flush=True)
+                as_is = given.as_is or "mutation" in one.where
+                print(one if as_is else runner.run(shrunk_on_its_data(engine, one)), flush=True)
             for one in report.broken[:5]:
                 print(f"graphql-core failed inside; {one}", flush=True)
         finally:
