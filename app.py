@@ -74,6 +74,7 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
     base_url = settings.url
     worker = Worker(
         engine,
+        world,
         base_url=base_url,
         directory=settings.exchange_dir,
         strict_references=settings.strict_references,
@@ -86,6 +87,7 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
         access = request.state.access  # from the Guard; there is none on a route that is open
         return Store(
             engine,
+            world,
             access=access,
             strict_references=settings.strict_references,
             reactions=REACTIONS,

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import event as sa_event
 
 import app
+from models import WHOLE
 from models.declare import KINDS, Kind
 from resolvers.behaviour.cancel import CANCELS
 from resolvers.graphql.graph import graph
@@ -114,7 +115,7 @@ class Client:
     @property
     def store(self) -> Store:
         """Reads and writes below both facades."""
-        return Store(self.app.state.engine)
+        return Store(self.app.state.engine, WHOLE)
 
     def hold(self, kind: Kind, document: dict[str, Any]) -> Row:
         """Stores a document as an import does: wherever it stands in its life."""

@@ -73,7 +73,12 @@ async def run(
     engine = new_engine(dsn, connect_args={"timeout": 10})
     budget = Budget(Bounds(document_bytes=settings.document_bytes_at_most))
     store = Store(
-        engine, actor="load", strict_references=settings.strict_references, budget=budget, quiet=True
+        engine,
+        WHOLE,
+        actor="load",
+        strict_references=settings.strict_references,
+        budget=budget,
+        quiet=True,
     )
     try:
         return await _load(engine, store, files, chosen, dry_run, lenient, progress)

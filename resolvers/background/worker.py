@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.declare import KINDS, Kind, kind_at
+from models.declare import Kind, World
 from models.json_in import decode
 from models.tables import event, idempotency, postponed
 from models.times import instant, now
@@ -78,6 +78,7 @@ class Worker:
     def __init__(
         self,
         engine: AsyncEngine,
+        world: World,
         *,
         base_url: str,
         directory: Path,
@@ -86,25 +87,13 @@ class Worker:
         reactions: Reactions = NONE,
     ) -> None:
         self._pool = pool.of(engine)
+        self._world = world
         self._document_bytes = document_bytes
         self._reactions = reactions
         self._strict_references = strict_references
-        files = catalog_jobs.Exchange(directory, base_url)
-        self._duties = [
-            Duty(KINDS["ImportJob"], _job_due, _created, files.import_, _job_failed, RUNNING),
-            Duty(KINDS["ExportJob"], _job_due, _created, files.export, _job_failed, RUNNING),
-            Duty(KINDS["Monitor"], _monitor_due, lambda tasks: tasks.c.modified, _finish, _monitor_failed),
-            *(
-                Duty(
-                    KINDS[name],
-                    _cancellation_due,
-                    _asked_for,
-                    cancel.due_cancellation,
-                    functools.partial(_cancellation_failed, KINDS[name]),
-                )
-                for name in cancel.CANCELS
-            ),
-        ]
+        duties = _duties(catalog_jobs.Exchange(directory, base_url))
+        held = world.kinds
+        self._duties = [make(held[name]) for name, make in duties.items() if name in held]
         self._turns = asyncio.Semaphore(AT_WORK)
         self._aside: dict[uuid.UUID, float] = {}
 
@@ -255,11 +244,29 @@ class Worker:
         await connection.execute(sa.text("set local statement_timeout = 0"))
         return Transaction(
             connection,
+            self._world,
             actor=actor or "worker",
             strict_references=self._strict_references,
             document_bytes=self._document_bytes,
             reactions=self._reactions,
         )
+
+
+def _duties(files: catalog_jobs.Exchange) -> dict[str, Callable[[Kind], Duty]]:
+    """What is to be done with tasks, by the name of their kind."""
+
+    def cancels(kind: Kind) -> Duty:
+        failed = functools.partial(_cancellation_failed, kind)
+        return Duty(kind, _cancellation_due, _asked_for, cancel.due_cancellation, failed)
+
+    return {
+        "ImportJob": lambda kind: Duty(kind, _job_due, _created, files.import_, _job_failed, RUNNING),
+        "ExportJob": lambda kind: Duty(kind, _job_due, _created, files.export, _job_failed, RUNNING),
+        "Monitor": lambda kind: Duty(
+            kind, _monitor_due, lambda tasks: tasks.c.modified, _finish, _monitor_failed
+        ),
+        **dict.fromkeys(cancel.CANCELS, cancels),
+    }
 
 
 def _look(number: int, duty: Duty, aside: Sequence[uuid.UUID]) -> sa.Select[int, uuid.UUID]:
@@ -308,7 +315,7 @@ async def _claim(connection: AsyncConnection, duty: Duty, key: uuid.UUID) -> Row
         .with_for_update(skip_locked=True)
     )
     record = found.first()
-    return None if record is None else row(record)
+    return None if record is None else row(duty.kind.world, record)
 
 
 # ---- jobs ---------------------------------------------------------------------------------------
@@ -354,7 +361,7 @@ def _monitor_due(tasks: View) -> sa.ColumnElement[bool]:
 async def _finish(transaction: Transaction, monitor: Row) -> None:
     """Creates what the monitored request asked for, and notes the answer to it."""
     request = monitor.get("request")
-    kind = kind_at(urlsplit(request["to"]).path)
+    kind = transaction.world.kind_at(urlsplit(request["to"]).path)
     assert kind is not None
     try:
         async with transaction.attempt():

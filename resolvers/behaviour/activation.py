@@ -1,7 +1,6 @@
 """Activations: one that is done shows on what it activated."""
 
 from models.common.task import Activation, ActivationStateType
-from models.declare import KINDS
 from models.lens import of
 from models.resource.activation import ResourceActivation
 from models.resource.inventory import Resource
@@ -41,7 +40,10 @@ def _is_done(old: Row, new: Row) -> bool:
 
 async def _held(transaction: Transaction, kind: str, id: str) -> Row | None:
     """The entity, locked; None where another system holds it."""
+    held = transaction.world.kinds.get(kind)
+    if held is None:
+        return None
     try:
-        return await transaction.lock(KINDS[kind], id)
+        return await transaction.lock(held, id)
     except NotFound:
         return None

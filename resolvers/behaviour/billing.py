@@ -8,10 +8,11 @@ from models.check import Problem
 from models.common.base import BillingAccountRef
 from models.common.values import Money
 from models.customer.bill import AppliedCustomerBillingRate, CustomerBillOnDemand, RelatedPartyRef
-from models.declare import KINDS
+from models.declare import Kind
 from models.lens import of, plain
 from models.times import instant, now
 from resolvers.behaviour.money import Amount, Document, amount, money
+from resolvers.behaviour.needed import needed
 from resolvers.errors import Invalid, TaskConflict
 from resolvers.storage.conditions import All, Compare, Condition, Leads, Not, Refers
 from resolvers.storage.documents import Draft
@@ -29,13 +30,16 @@ async def bill_on_demand(transaction: Transaction, draft: Draft, store: Storing)
     if not account and not party:
         missing = Problem("$.billingAccount", "is mandatory where there is no relatedParty")
         raise Invalid(draft.kind.name, [missing])
-    rates = await transaction.select(KINDS["AppliedCustomerBillingRate"], _unbilled(account, party))
+    kind = needed(transaction.world, "AppliedCustomerBillingRate")
+    rates = await transaction.select(kind, _unbilled(kind, account, party))
     request = await store(draft)
     if not rates:
         return await transaction.change(request, {"state": "rejected", "lastUpdate": now()})
     number = rates[0].key.hex[-8:].upper()
     charges = [of(AppliedCustomerBillingRate, rate) for rate in rates]
-    bill = await transaction.create(KINDS["CustomerBill"], _bill(number, charges, account, party))
+    bill = await transaction.create(
+        needed(transaction.world, "CustomerBill"), _bill(number, charges, account, party)
+    )
     reference = {"id": bill.id}
     for rate in rates:
         await transaction.change(rate, {"isBilled": True, "bill": reference})
@@ -43,14 +47,13 @@ async def bill_on_demand(transaction: Transaction, draft: Draft, store: Storing)
     return await transaction.change(request, done)
 
 
-def _unbilled(account: BillingAccountRef | None, party: RelatedPartyRef | None) -> Condition:
-    is_billed = KINDS["AppliedCustomerBillingRate"].by_key["isBilled"]
-    parts: list[Condition] = [Not(Compare(is_billed, "eq", True))]
+def _unbilled(rate: Kind, account: BillingAccountRef | None, party: RelatedPartyRef | None) -> Condition:
+    parts: list[Condition] = [Not(Compare(rate.by_key["isBilled"], "eq", True))]
     if account:
         parts.append(Refers("billingAccount", (account.id,)))
     if party:
         of_party = Refers("relatedParty", (party.id,))
-        parts.append(Leads("product", KINDS["Product"], of_party))
+        parts.append(Leads("product", needed(rate.world, "Product"), of_party))
     return All(tuple(parts))
 
 

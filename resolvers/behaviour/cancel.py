@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from models.check import Problem
 from models.common.task import CancelOrder
-from models.declare import KINDS, Kind
+from models.declare import Kind
 from models.lens import Readable, of
 from models.product.ordering import CancelProductOrder, ProductOrder
 from models.resource.ordering import CancelResourceOrder
 from models.service.ordering import CancelServiceOrder, ServiceOrder
 from models.times import instant, now
 from resolvers.behaviour.money import Document
+from resolvers.behaviour.needed import needed
 from resolvers.errors import Conflict, Invalid, NotFound, TaskConflict
 from resolvers.storage.documents import Draft, state_of
 from resolvers.storage.reactions import Storing
@@ -110,7 +111,7 @@ async def _order_of(transaction: Transaction, name: str, request: Readable) -> R
     task = CANCELS[name]
     id = task.order_id(request)
     try:
-        order = await transaction.lock(KINDS[task.kind], id)
+        order = await transaction.lock(needed(transaction.world, task.kind), id)
     except NotFound:
         message = f"refers to {task.kind} {id[:128]}, which is not held here"
         raise Invalid(name, [Problem(f"$.{task.order}.id", message)]) from None

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from models.declare import KINDS, Kind
+from models.declare import Kind, World
 from models.lens import of
 from models.product.catalog import ExportJob, ImportJob
 from models.times import now
@@ -35,14 +35,14 @@ def import_needs(draft: Draft) -> Iterator[tuple[Kind, str]]:
     """An import writes what it is about. BadRequest where the job cannot be done."""
     job = of(ImportJob, draft)
     check_job(job)
-    return ((kind, "write") for kind in _kinds(job))
+    return ((kind, "write") for kind in _kinds(draft.kind.world, job))
 
 
 def export_needs(draft: Draft) -> Iterator[tuple[Kind, str]]:
     """An export reads what it is about. BadRequest where the job cannot be done."""
     job = of(ExportJob, draft)
     check_job(job)
-    kinds = _kinds(job)
+    kinds = _kinds(draft.kind.world, job)
     _conditions(job, kinds)
     return ((kind, "read") for kind in kinds)
 
@@ -83,7 +83,8 @@ class Exchange:
     async def import_(self, transaction: Transaction, task: Row) -> None:
         """Stores every document of a file over what is there, or none where one is bad."""
         job = of(ImportJob, task)
-        drafts, problems = await asyncio.to_thread(_drafts, self._file(job), _kinds(job))
+        kinds = _kinds(transaction.world, job)
+        drafts, problems = await asyncio.to_thread(_drafts, self._file(job), kinds)
         if problems:
             more = len(problems) - PROBLEMS_NAMED
             named = "\n".join(problems[:PROBLEMS_NAMED]) + (f"\nand {more} more" if more > 0 else "")
@@ -103,9 +104,10 @@ class Exchange:
         await transaction.change(task, _succeeded())
 
     async def _export(self, transaction: Transaction, job: ExportJob, file: Path) -> None:
-        conditions = _conditions(job, _kinds(job))
+        conditions = _conditions(job, _kinds(transaction.world, job))
         # What an earlier export of the same caller made.
-        replaced = await transaction.has_own(KINDS["ExportJob"], url=job.url, status="Succeeded")
+        exports = transaction.world.kinds["ExportJob"]
+        replaced = await transaction.has_own(exports, url=job.url, status="Succeeded")
         if not replaced and await asyncio.to_thread(file.exists):
             raise _taken(file)
         array = job.content_type == ARRAY
@@ -174,16 +176,17 @@ def _conditions(job: ExportJob, kinds: Sequence[Kind]) -> list[tuple[Kind, Condi
     return [(kind, from_query([kind], query) if query else EVERYTHING) for kind in kinds]
 
 
-def _kinds(job: ImportJob | ExportJob) -> tuple[Kind, ...]:
+def _kinds(world: World, job: ImportJob | ExportJob) -> tuple[Kind, ...]:
     """The kinds that a job is about: that of its path, else the whole catalog."""
+    catalog = tuple(world.kinds[name] for name in CATALOG if name in world.kinds)
     if not job.path:
-        return tuple(KINDS[name] for name in CATALOG)
+        return catalog
     resource = urlsplit(job.path).path.rstrip("/").rpartition("/")[2]
-    found = [KINDS[name] for name in CATALOG if KINDS[name].homes[0].path == resource]
+    found = tuple(kind for kind in catalog if kind.homes[0].path == resource)
     if not found:
-        places = ", ".join("/" + KINDS[name].homes[0].path for name in CATALOG)
+        places = ", ".join(f"/{kind.homes[0].path}" for kind in catalog)
         raise BadRequest(f"path must be one of {places}, or be left out for all of them.")
-    return tuple(found)
+    return found
 
 
 def _drafts(file: Path, kinds: tuple[Kind, ...]) -> tuple[list[Draft], list[str]]:
@@ -219,7 +222,7 @@ def _documents(file: Path) -> Iterator[tuple[str, Any]]:
 
 def _kind(document: Any, kinds: tuple[Kind, ...]) -> Kind | None:
     names = (document.get("@type"), document.get("@baseType")) if isinstance(document, dict) else ()
-    if len(kinds) == 1 and not any(isinstance(name, str) and name in KINDS for name in names):
+    if len(kinds) == 1 and not any(isinstance(name, str) and name in kinds[0].world.kinds for name in names):
         return kinds[0]  # what says to be of another kind does not become one of this
     return next((kind for name in names for kind in kinds if kind.name == name), None)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from models.check import Problem
 from models.common import RelatedParty, RelatedPlaceRefOrValue
 from models.customer.appointment import Appointment, SearchTimeSlot, TimeSlot
-from models.declare import KINDS
 from models.lens import of, plain
 from models.times import instant
 from resolvers.behaviour.money import Document
+from resolvers.behaviour.needed import needed
 from resolvers.errors import Invalid
 from resolvers.storage.conditions import All, Compare, Condition, Refers
 from resolvers.storage.documents import Draft, extended
@@ -92,7 +92,7 @@ def _slots(span: Span) -> Iterable[Span]:
 async def _taken(
     transaction: Transaction, party: RelatedParty | None, place: RelatedPlaceRefOrValue | None
 ) -> list[Span]:
-    kind = KINDS["Appointment"]
+    kind = needed(transaction.world, "Appointment")
     parts: list[Condition] = [Compare(kind.by_key["status"], "in", ("initialized", "confirmed"))]
     if party:
         parts.append(Refers("relatedParty", (party.id,)))

@@ -6,11 +6,12 @@ from decimal import Decimal
 
 from models.common import EntityRef, ProductRef, RelatedParty
 from models.customer.consumption import QueryUsageConsumption, UsageConsumption
-from models.declare import KINDS, Kind
+from models.declare import Kind, World
 from models.lens import of, plain
 from models.revenue.usage import RatedProductUsage, Usage, UsageCharacteristic
 from models.times import instant, now
 from resolvers.behaviour.money import Document, amount
+from resolvers.behaviour.needed import needed
 from resolvers.storage.conditions import All, Compare, Condition, Leads, Refers
 from resolvers.storage.documents import Draft, extended
 from resolvers.storage.reactions import Storing
@@ -26,7 +27,8 @@ UNITS = ("unit", "units", "unitOfMeasure")
 async def query_usage(transaction: Transaction, draft: Draft, store: Storing) -> Row:
     """Adds up the stored usage that the criteria describe: by type, and within that by product."""
     query, by_type = of(QueryUsageConsumption, draft), dict[str, _Counter]()
-    async for row in transaction.each(KINDS["Usage"], _criteria(query)):
+    world = transaction.world
+    async for row in transaction.each(needed(world, "Usage"), _criteria(world, query)):
         usage = of(Usage, row)
         by_type.setdefault(usage.usage_type or "other", _Counter()).add(usage)
     made = now()
@@ -41,26 +43,30 @@ async def query_usage(transaction: Transaction, draft: Draft, store: Storing) ->
 def usage_needs(draft: Draft) -> Iterable[tuple[Kind, str]]:
     """A report tells what was used: it is for those who may read usage, by products for those who may
     read these."""
-    yield KINDS["Usage"], "read"
+    yield needed(draft.kind.world, "Usage"), "read"
     query = of(QueryUsageConsumption, draft)
     wanted = query.search_criteria or of(UsageConsumption, {})
     if wanted.service or wanted.logical_resource or wanted.party_account or query.party_account:
-        yield KINDS["Product"], "read"
+        yield needed(draft.kind.world, "Product"), "read"
 
 
-def _criteria(query: QueryUsageConsumption) -> Condition:
+def _criteria(world: World, query: QueryUsageConsumption) -> Condition:
     """The usage that a query is about: each criterion narrows it, the values of one widen it."""
     wanted = query.search_criteria or of(UsageConsumption, {})
-    usage, product = KINDS["Usage"], KINDS["Product"]
+    usage = needed(world, "Usage")
+
+    def via_product(condition: Condition) -> Condition:
+        return Leads(of_product, needed(world, "Product"), condition)
+
     parties = _ids(query.related_party, wanted.related_party)
     accounts = _ids(query.party_account, wanted.party_account)
     of_product = "ratedProductUsage.productRef"
     found: list[tuple[Sequence[str], Callable[[tuple[str, ...]], Condition]]] = [
         (parties, lambda ids: Refers("relatedParty", ids)),
         (_ids(wanted.product), lambda ids: Refers(of_product, ids)),
-        (_ids(wanted.service), lambda ids: _via_product(Refers("realizingService", ids))),
-        (_ids(wanted.logical_resource), lambda ids: _via_product(Refers("realizingResource", ids))),
-        (accounts, lambda ids: Leads(of_product, product, Refers("billingAccount", ids))),
+        (_ids(wanted.service), lambda ids: via_product(Refers("realizingService", ids))),
+        (_ids(wanted.logical_resource), lambda ids: via_product(Refers("realizingResource", ids))),
+        (accounts, lambda ids: via_product(Refers("billingAccount", ids))),
     ]
     parts = [make(tuple(ids)) for ids, make in found if ids]
     types = tuple(bucket.usage_type for bucket in wanted.bucket_ref_or_value if bucket.usage_type)
@@ -72,10 +78,6 @@ def _criteria(query: QueryUsageConsumption) -> Condition:
     if period and period.end_date_time:
         parts.append(Compare(date, "lte", instant(period.end_date_time)))
     return All(tuple(parts))
-
-
-def _via_product(condition: Condition) -> Condition:
-    return Leads("ratedProductUsage.productRef", KINDS["Product"], condition)
 
 
 def _ids(*lists: Sequence[EntityRef | RelatedParty]) -> list[str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.declare import (
-    KINDS,
     Attribute,
     Kind,
     Points,
+    Targets,
+    World,
     attributes,
     case_of,
     link_of,
@@ -20,7 +21,7 @@ from models.links import Way
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest, TooMuch
 from resolvers.storage.budget import LESS, Pace
-from resolvers.storage.loaders import Loaders, leads_to
+from resolvers.storage.loaders import Loaders
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row
 from schema.rest.contract import DEPTH_AT_MOST, PATHS_AT_MOST, expandable, family, ways
@@ -101,12 +102,19 @@ def _declared(cls: type[Any]) -> Mapping[str, Attribute]:
     return {attribute.key: attribute for attribute in attributes(cls)}
 
 
+@functools.cache
+def _targets(world: World, cls: type[Any]) -> Targets | None:
+    """Where a value leads, where it is a reference."""
+    link = link_of(cls)
+    return world.targets(link) if link else None
+
+
 def _check(kinds: Sequence[Kind], steps: Sequence[str]) -> None:
     """Refuses a path that leads nowhere, and says where it could have gone."""
     entities, values = set(kinds), set[type[Any]]()
     origin = entities
     for place, step in enumerate(steps):
-        entities, values = _beyond(entities, values, step)
+        entities, values = _beyond(kinds[0].world, entities, values, step)
         if not entities and (not values or place == len(steps) - 1):
             raise BadRequest(f'"{".".join(steps)[:100]}" cannot be expanded: {_offered(origin)}.')
         origin = entities or origin
@@ -121,21 +129,21 @@ def _offered(kinds: Iterable[Kind]) -> str:
 
 
 def _beyond(
-    entities: Iterable[Kind], values: Iterable[type[Any]], name: str
+    world: World, entities: Iterable[Kind], values: Iterable[type[Any]], name: str
 ) -> tuple[set[Kind], set[type[Any]]]:
     """What one name may lead to from any of these entities and nested values: entities and nested values."""
     kinds = [one for kind in entities for one in family(kind)]
-    found = {ways(kind)[name].kind for kind in kinds if name in ways(kind)}
+    found: set[Kind] = {ways(kind)[name].kind for kind in kinds if name in ways(kind)}
     inside: set[type[Any]] = set()
     for cls in (*(kind.cls for kind in kinds), *values):
         for attribute in attributes(cls):
             points = attribute.mark(Points)
             if points and points.field == name:
-                found |= {KINDS[target] for target in points.link.kinds}
+                found.update(world.targets(points).kinds)
             if attribute.is_value and attribute.key == name:
                 cases = {attribute.type, *special_of(attribute.type).values()}
-                links = [link for link in map(link_of, cases) if link]
-                found |= {KINDS[target] for link in links for target in link.kinds}
+                ends = (_targets(world, case) for case in cases)
+                found.update(kind for targets in ends if targets for kind in targets.kinds)
                 inside |= cases
     return found, inside
 
@@ -168,6 +176,7 @@ class _Work:
     def __init__(self, loaders: Loaders, base_url: str) -> None:
         self._loaders = loaders
         self._base_url = base_url
+        self._world = loaders.world
         self._links: list[_Link] = []
         self.pace = Pace()
         self._inlined = 0
@@ -214,8 +223,8 @@ class _Work:
             return found
         value = dict(found)
         case = case_of(attribute.type, value)
-        link = link_of(case)
-        kinds, id = leads_to(link, value) if link and (named or depth) else ((), "")
+        targets = _targets(self._world, case) if named or depth else None
+        kinds, id = targets.held(value) if targets else ((), "")
         if not kinds:
             self._inside(value, _declared(case), paths, depth)
             return value
@@ -236,7 +245,7 @@ class _Work:
         return value
 
     def _pointed(self, value: dict[str, Any], points: Points, given: Any, paths: Paths, depth: int) -> None:
-        kinds, id = points.found(given)
+        kinds, id = self._world.targets(points).held(given)
 
         def place(row: Row | None) -> None:
             if row is not None:

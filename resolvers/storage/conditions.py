@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.declare import ANY, Attribute, External, Json, Kind, Link, link_of
+from models.declare import ANY, Attribute, Json, Kind, Targets, link_of
 from models.json_in import decode
 from models.links import relations
 from models.tables import (
@@ -117,8 +117,8 @@ def expression(condition: Condition, view: View) -> sa.ColumnElement[bool]:
             document = sa.cast(view.c.document, JSONB)
             return sa.and_(*_candidates(view, (attribute,), inner), _inside(document, attribute, inner))
         case Refers(relation, ids):
-            link = next(one.link for one in relations(view.kind) if one.path == relation)
-            return _refers(view, relation, link, ids)
+            targets = next(one.targets for one in relations(view.kind) if one.path == relation)
+            return _refers(view, relation, targets, ids)
         case Leads(relation, kind, inner):
             r, target = reference.alias().c, view.of(kind)
             met = sa.select(target.c.key).where(expression(inner, target), target.visible)
@@ -279,10 +279,9 @@ def sort_key(order: Order, view: View) -> sa.ColumnElement[Any]:
 # ---- what indexes know of nested values ---------------------------------------------------------
 
 
-def _refers(view: View, relation: str, link: Link, ids: Sequence[str]) -> sa.ColumnElement[bool]:
+def _refers(view: View, relation: str, targets: Targets, ids: Sequence[str]) -> sa.ColumnElement[bool]:
     r = reference.alias().c
-    names = (link.to.name,) if isinstance(link.to, External) else link.kinds
-    keys = sorted({key_of(name, id) for name in names for id in ids})
+    keys = sorted({key_of(name, id) for name in targets.names for id in ids})
     leads = r.target_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Uuid)))
     return _in_sources(r, view, r.relation == relation, leads)
 
@@ -305,7 +304,7 @@ def _by_reference(view: View, condition: Inside) -> sa.ColumnElement[bool] | Non
     ids = _equal_to(inner, link.id_key)
     if ids is None or not isinstance(inner, Compare | All) or _parts(inner) != 1:
         return None
-    return _refers(view, condition.attribute.key, link, ids)
+    return _refers(view, condition.attribute.key, view.kind.world.targets(link), ids)
 
 
 def _parts(condition: Condition) -> int:
@@ -333,10 +332,11 @@ def _candidates(
     if link is not None:
         ids = _equal_to(inner, link.id_key)
         types = _equal_to(inner, link.type_key) if link.to is ANY else ()
-        known = types is not None and all(link.targets(name) for name in types)
+        targets = view.kind.world.targets(link)
+        known = types is not None and all(map(targets.named, types))
         relation = next((one for one in relations(view.kind) if one.path == place), None)
         if ids is not None and known and relation is not None:
-            yield _refers(view, place, relation.link, ids)
+            yield _refers(view, place, relation.targets, ids)
     if len(path) == 1 and has_characteristics(attribute):
         names, values = _equal_to(inner, "name"), _equal_to(inner, "value")
         if names is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiodataloader import DataLoader
 
-from models.declare import KINDS, External, Kind, Link
+from models.declare import External, Kind, Link
 from models.tables import key_of
 from resolvers.storage.conditions import Condition
 from resolvers.storage.reads import Page
@@ -20,6 +20,7 @@ class Loaders:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.world = store.world
         self.budget = store.budget
         self._made: dict[Hashable, DataLoader[uuid.UUID, Any]] = {}
 
@@ -31,7 +32,8 @@ class Loaders:
 
         There must be at least one name.
         """
-        futures = [self.by_key(KINDS[name]).load(key_of(KINDS[name], id)) for name in names]
+        kinds = (self.world.kinds[name] for name in names)
+        futures = [self.by_key(kind).load(key_of(kind, id)) for kind in kinds]
         if len(futures) == 1:
             return futures[0]
 

@@ -363,7 +363,7 @@ def _links(
             r.relation == sa.any_(sa.literal(list(among_relations), sa.ARRAY(sa.Text))),
         )
     )
-    unnamed = any(len(one.link.targets(None)) > 1 for one in relations(kind) if one.path in among_relations)
+    unnamed = any(len(one.targets.named(None)) > 1 for one in relations(kind) if one.path in among_relations)
     return statement.where(leads(view)) if unnamed else statement
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.check import check
-from models.declare import Kind, roots
+from models.declare import Kind, World
 from models.tables import table
 from resolvers.storage import sequencer
 from resolvers.storage.documents import Draft, columns_of, copied
@@ -24,7 +24,7 @@ from resolvers.storage.writes import parts_of
 BATCH = 500
 
 
-async def run(dsn: str, say: Callable[[str], None]) -> int:
+async def run(dsn: str, world: World, say: Callable[[str], None]) -> int:
     """Derives columns and side tables of every entity anew; gives the number of entities.
 
     Some hundred entities at a time are locked and rewritten; documents, revisions and events stay as
@@ -33,7 +33,7 @@ async def run(dsn: str, say: Callable[[str], None]) -> int:
     engine = new_engine(dsn, connect_args={"timeout": 10})
     total = 0
     try:
-        for kind in roots():
+        for kind in world.roots:
             number, last = 0, None
             while True:
                 async with engine.begin() as connection:
@@ -68,7 +68,7 @@ async def _batch(connection: AsyncConnection, kind: Kind, last: Any) -> list[Row
     behind = sa.true() if last is None else view.c.key > last
     found = sa.select(*row_columns(view)).where(behind, view.visible).order_by(view.c.key)
     statement = found.limit(BATCH).with_for_update()
-    return [row(found) for found in (await connection.execute(statement)).all()]
+    return [row(kind.world, found) for found in (await connection.execute(statement)).all()]
 
 
 async def _rewrite(connection: AsyncConnection, kind: Kind, rows: Sequence[Row]) -> None:

@@ -1,5 +1,6 @@
 """Stored entities as they are read, and the parts of statements that reading and writing share."""
 
+import functools
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from models.declare import KINDS, Kind, Node, roots
+from models.declare import Kind, Node, World
 from models.links import relations
 from models.tables import reference
 from resolvers.errors import Forbidden, NotFound
@@ -81,9 +82,9 @@ def row_columns(view: View) -> tuple[sa.ColumnElement[Any], ...]:
     return (name.label("kind"), c.key, c.id, c.revision, c.modified, c.document)
 
 
-def row(found: Any, place: tuple[Any, ...] = ()) -> Row:
+def row(world: World, found: Any, place: tuple[Any, ...] = ()) -> Row:
     """The entity of a record that starts with `row_columns`."""
-    return Row(KINDS[found[0]], found[1], found[2], found[3], found[4], found[5], place)
+    return Row(world.kinds[found[0]], found[1], found[2], found[3], found[4], found[5], place)
 
 
 def among(column: sa.ColumnElement[Any], keys: Any) -> sa.ColumnElement[bool]:
@@ -99,7 +100,7 @@ def leads(view: View) -> sa.ColumnElement[bool]:
     the reader sees: `view` is theirs, of whatever kind.
     """
     earlier = reference.alias("earlier")
-    others = [view.of(kind) for kind in roots() if kind.name in _OFTEN_UNNAMED]
+    others = map(view.of, _often_unnamed(view.kind.world))
     holds = [
         sa.and_(
             earlier.c.target_kind == other.kind.name,
@@ -120,18 +121,12 @@ def leads(view: View) -> sa.ColumnElement[bool]:
     return sa.or_(reference.c.rank == 0, first)
 
 
-def _groups() -> frozenset[str]:
-    """Names of the kinds that a reference may point to without naming them."""
-    return frozenset(
-        name
-        for kind in roots()
-        for relation in relations(kind)
-        for name in relation.link.targets(None)
-        if len(relation.link.targets(None)) > 1
-    )
-
-
-_OFTEN_UNNAMED = _groups()
+@functools.cache
+def _often_unnamed(world: World) -> tuple[Kind, ...]:
+    """The kinds that a reference may lead to without naming them, beside others."""
+    every = (relation.targets for kind in world.roots for relation in relations(kind))
+    names = {name for targets in every if len(targets.named(None)) > 1 for name in targets.named(None)}
+    return tuple(kind for kind in world.roots if kind.name in names)
 
 
 def not_found(node: Node, id: str) -> NotFound:

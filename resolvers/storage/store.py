@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.check import Problem
-from models.declare import KINDS, Kind, roots
+from models.declare import Kind, World
 from resolvers.errors import (
     BadRequest,
     CallerError,
@@ -66,6 +66,7 @@ class Store:
     def __init__(
         self,
         engine: AsyncEngine,
+        world: World,
         *,
         access: Access = EVERYTHING,
         actor: str | None = None,
@@ -81,6 +82,7 @@ class Store:
         What is `put` here is no news to anybody where it is `quiet`: it comes with a load.
         """
         self._pool = pool.of(engine)
+        self.world = world
         self.access = access
         self._gate = Gate(access)
         self.actor = actor or access.actor
@@ -154,7 +156,7 @@ class Store:
         try:
             yield
         except CallerError as error:
-            if error.tells is None or self._gate.sees(KINDS[error.tells]):
+            if error.tells is None or self._gate.sees(self.world.kinds[error.tells]):
                 raise
             raise error.discreet() from None
 
@@ -172,6 +174,7 @@ class Store:
     def _transaction(self, connection: AsyncConnection) -> Transaction:
         return Transaction(
             connection,
+            self.world,
             actor=self.actor,
             strict_references=self.strict_references,
             document_bytes=self.budget.bounds.document_bytes,
@@ -184,11 +187,11 @@ class Store:
     async def by_key(self, kind: Kind, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
         """The entities that hold these keys. One statement."""
         found = await self.fetch(reads.by_key(self.view(kind), ROW).of(keys))
-        return {one[1]: row(one) for one in found}
+        return {one[1]: row(self.world, one) for one in found}
 
     async def by_id(self, kind: Kind, id: str) -> Row | None:
         found = await self.fetch(reads.one(self.view(kind), ROW).of(id))
-        return row(found[0]) if found else None
+        return row(self.world, found[0]) if found else None
 
     async def get(self, kinds: Sequence[Kind], id: str) -> Row:
         """The entity, of the first of these kinds that has the id. NotFound where none has."""
@@ -203,15 +206,16 @@ class Store:
 
         Kinds that the caller may not read are passed over. Forbidden where that is all of them.
         """
-        views = self.views([kind for kind in roots() if self._gate.sees(kind)] or roots())
-        found = map(row, await self.fetch(reads.anywhere(views, id)))
+        roots = self.world.roots
+        views = self.views([kind for kind in roots if self._gate.sees(kind)] or roots)
+        found = (row(self.world, one) for one in await self.fetch(reads.anywhere(views, id)))
         rows = {one.kind.root: one for one in found}
-        return [rows[kind] for kind in roots() if kind in rows]
+        return [rows[kind] for kind in roots if kind in rows]
 
     async def search(self, kinds: Sequence[Kind], page: Page) -> list[Row]:
         """A part of the list of all entities of these kinds. One statement."""
         found = await self.fetch(reads.search(self.views(kinds), ROW, page))
-        rows = [row(one, tuple(one[len(ROW) :])) for one in found]
+        rows = [row(self.world, one, tuple(one[len(ROW) :])) for one in found]
         return rows[::-1] if page.backwards else rows
 
     async def count(self, kinds: Sequence[Kind], condition: Condition) -> int:
@@ -234,7 +238,7 @@ class Store:
         statement = reads.pointing_at(self.view(kind), target, relations, ROW, page)
         lists: dict[uuid.UUID, list[Row]] = {key: [] for key in keys}
         for one in await self.fetch(statement.of(keys, self.budget.rows_left)):
-            lists[keys[one[0] - 1]].append(row(one[1:], tuple(one[len(ROW) + 1 :])))
+            lists[keys[one[0] - 1]].append(row(self.world, one[1:], tuple(one[len(ROW) + 1 :])))
         return {key: rows[::-1] if page.backwards else rows for key, rows in lists.items()}
 
     async def count_pointing_at(
@@ -342,7 +346,9 @@ class Store:
         }
         source = f"{url}/{draft.id}"
         monitor = {"sourceHref": source, "state": "InProgress", "request": request}
-        return await self.create_once(KINDS["Monitor"], monitor, asked, allowed_by=kind, by_server=True)
+        return await self.create_once(
+            self.world.kinds["Monitor"], monitor, asked, allowed_by=kind, by_server=True
+        )
 
     async def create_many(self, kind_of: Callable[[Any], Kind], documents: Sequence[Any]) -> list[Row]:
         """Stores new entities, all or none. Invalid with the problems of all of them, or Conflict.
@@ -448,7 +454,7 @@ class Store:
             found = await connection.fetch(reading.text, reading.arguments, self.budget.read_more_bytes)
         if not found:
             raise not_found(kind, id)
-        old = row(found[0])
+        old = row(self.world, found[0])
         check_revision(old, revisions)
         changed = draft(old)
         if not is_change(old, changed):
@@ -484,7 +490,7 @@ class Store:
         try:
             return self._shown(await self.writing([kind], work))
         except StillReferred as error:
-            raise error.seen_by(lambda name: self._gate.sees(KINDS[name])) from None
+            raise error.seen_by(lambda name: self._gate.sees(self.world.kinds[name])) from None
 
 
 class _Connected:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.check import Problem
-from models.declare import KINDS, Kind
+from models.declare import Kind, World
 from models.tables import event, idempotency, key_of, reference, server_key
 from models.times import now
 from resolvers.errors import EndlessReactions, IdTaken, Invalid, KeyReused, NotFound, Stale, StillReferred
@@ -56,6 +56,7 @@ class Transaction:
     def __init__(
         self,
         connection: AsyncConnection,
+        world: World,
         *,
         actor: str,
         strict_references: bool,
@@ -65,6 +66,7 @@ class Transaction:
     ) -> None:
         """`document_bytes` is how long a document may become; `quiet` writes are no news to anybody."""
         self.connection = connection
+        self.world = world
         self.actor = actor
         self._strict_references = strict_references
         self._document_bytes = document_bytes
@@ -88,7 +90,7 @@ class Transaction:
         ).first()
         if found is None:
             raise not_found(kind, id)
-        held = row(found)
+        held = row(self.world, found)
         check_revision(held, revisions)
         return held
 
@@ -101,7 +103,7 @@ class Transaction:
             .order_by(view.c.id)
             .with_for_update()
         )
-        return [row(found) for found in (await self.connection.execute(statement)).all()]
+        return [row(self.world, found) for found in (await self.connection.execute(statement)).all()]
 
     async def has_own(self, kind: Kind, **values: str) -> bool:
         """Whether there is an entity with these values in its columns that the same caller wrote."""
@@ -120,7 +122,7 @@ class Transaction:
         view = view_of(kind)
         statement = sa.select(*row_columns(view)).where(expression(condition, view), view.visible)
         async for found in await self.connection.stream(statement):
-            yield row(found)
+            yield row(self.world, found)
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
@@ -239,7 +241,7 @@ class Transaction:
         ).one()
         if found[0] != digest:
             raise KeyReused(f'The Idempotency-Key "{key[:60]}" was used for another request: take a new one.')
-        kind = KINDS[found[1]]
+        kind = self.world.kinds[found[1]]
         return Row(kind, key_of(kind, found[2]), *found[2:])
 
     async def _server_key(self, name: str) -> str:
@@ -311,13 +313,14 @@ class Transaction:
     async def _refuse_dangling(self, draft: Draft) -> None:
         """Locks every target against deletion until this write is through; Invalid where one is missing."""
         wanted: dict[str, set[uuid.UUID]] = {}
-        ours = [found for found in draft.references if found.kinds[0] in KINDS]
+        kinds = self.world.kinds
+        ours = [found for found in draft.references if all(name in kinds for name in found.kinds)]
         for found in ours:
             for name in found.kinds:
                 wanted.setdefault(name, set()).add(key_of(name, found.id))
         held: set[tuple[str, uuid.UUID]] = {(draft.kind.root.name, draft.key)}
         for name, keys in sorted(wanted.items()):
-            view = view_of(KINDS[name])
+            view = view_of(kinds[name])
             rows = await self.connection.execute(
                 sa.select(view.c.key)
                 .where(view.c.key.in_(sorted(keys)), view.visible)
@@ -351,7 +354,7 @@ class Transaction:
             return
         ids: dict[tuple[str, uuid.UUID], str] = {}
         for name in {name for name, _, _ in found}:
-            view = view_of(KINDS[name])
+            view = view_of(self.world.kinds[name])
             keys = [key for kind, key, _ in found if kind == name]
             held = sa.select(view.c.key, view.c.id).where(view.c.key.in_(keys), view.visible)
             for key, id in await self.connection.execute(held):

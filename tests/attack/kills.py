@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import sqlalchemy as sa
 
+from models import WHOLE
 from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table, table_name
 from resolvers.storage import reindex, sequencer
@@ -401,7 +402,7 @@ async def _check(dsn: str, load: Load) -> list[str]:
     finally:
         await connection.close()
     before = await _derived(dsn)
-    await reindex.run(dsn, lambda words: None)
+    await reindex.run(dsn, WHOLE, lambda words: None)
     if await _derived(dsn) != before:
         faults.append("columns, references or characteristics are not those of the documents")
     return faults

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from models import WHOLE
 from models.declare import KINDS
 from resolvers import metrics
 from resolvers.background.sequencing import Sequencer
@@ -143,7 +144,7 @@ def test_what_a_server_without_positions_wrote_is_numbered_after_a_reindex(
     client.post(CUSTOMER, customer("newer"))
     told: list[str] = []
     for _ in range(2):
-        client.run(reindex.run(database_url, told.append))
+        client.run(reindex.run(database_url, WHOLE, told.append))
     assert [one for one in told if "position" in one] == ["Events that had no position: 3"]
     assert number(client) == 4
     assert len(positions(client, database_url)) == 5

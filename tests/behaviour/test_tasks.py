@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from models import WHOLE
 from models.declare import KINDS
 from models.times import instant
 from resolvers.behaviour.cancel import CANCELS
@@ -639,7 +640,7 @@ def test_a_job_that_a_dead_process_left_running_is_taken_up(exchanging: Client) 
 def test_of_many_requests_at_once_one_bills(client: Client) -> None:
     rates = [rate(client, "account", 1, 0.2) for _ in range(5)]
     kind = KINDS["CustomerBillOnDemand"]
-    store = Store(client.app.state.engine, reactions=REACTIONS)
+    store = Store(client.app.state.engine, WHOLE, reactions=REACTIONS)
 
     async def many() -> list[Any]:
         document = {"billingAccount": {"id": "account"}}

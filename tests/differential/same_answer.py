@@ -316,7 +316,7 @@ async def fill(engine: AsyncEngine, data: Data, rng: random.Random) -> None:
     async with engine.begin() as connection:
         await connection.execute(sa.text(f"truncate {names}"))
     await bulk.copy(engine, data.drafts, actor="a 'loader'")
-    store = Store(engine, actor='the "second"')
+    store = Store(engine, WHOLE, actor='the "second"')
     for draft in rng.sample(data.drafts, 30):
         await store.put(draft)
     for draft in rng.sample(data.drafts, 8):
@@ -341,7 +341,7 @@ class Case:
 
     def given(self, engine: AsyncEngine) -> tuple[Store, str, bool]:
         """What the context of either side is made of."""
-        return Store(engine, access=self.access), BASE_URL, self.subgraph
+        return Store(engine, WHOLE, access=self.access), BASE_URL, self.subgraph
 
 
 @dataclass

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from models import WHOLE
 from models.declare import KINDS, Kind
 from models.tables import event, key_of, table
 from resolvers.rights import Access
@@ -281,7 +282,7 @@ def test_keys_are_each_callers_own(shared: Client) -> None:
     kind, key = KINDS["Category"], fresh("key")
     made = shared.data(create(kind), new=new(kind), key=key)["createCategory"]["id"]
     other = Access("somebody else", frozenset({scope(kind, "write")}))
-    store = Store(shared.app.state.engine, access=other)
+    store = Store(shared.app.state.engine, WHOLE, access=other)
     row, again = shared.run(store.create_once(kind, minimal(kind), Asked(key, "any")))
     assert row.id != made and not again
 

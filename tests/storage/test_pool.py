@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy.pool import NullPool
 
+from models import WHOLE
 from resolvers.errors import TooMuch, Unavailable
 from resolvers.storage import driver
 from resolvers.storage import pool as connections
@@ -333,7 +334,7 @@ def test_the_bytes_that_statements_bring_are_counted(postgres: str, shape: str) 
             engine = pool._engine()
             assert engine is not None
             budget = Budget(Bounds(read_bytes=10_000_000))
-            store = Store(engine, budget=budget)
+            store = Store(engine, WHOLE, budget=budget)
             found = await store.fetch(Statement(SHAPES[shape]))
             bare = sum(len(str(value)) for row in found for value in row)
             assert bare * 0.9 < budget.read_bytes < bare * 9
@@ -356,7 +357,7 @@ def test_a_statement_that_brings_too_much_ends_while_it_runs(postgres: str, shap
 
             async def read(budget: Budget) -> None:
                 if way == "fetch":
-                    await Store(engine, budget=budget).fetch(Statement(SHAPES[shape]))
+                    await Store(engine, WHOLE, budget=budget).fetch(Statement(SHAPES[shape]))
                     return
                 async with pool.begin(count=budget.read_more_bytes) as connection:
                     await connection.execute(sa.text(SHAPES[shape]))
@@ -368,7 +369,7 @@ def test_a_statement_that_brings_too_much_ends_while_it_runs(postgres: str, shap
                 # It was cut off within one piece that the socket gave.
                 assert at_most < budget.read_bytes < at_most + 600_000
             # Others are not concerned.
-            assert len(await Store(engine).fetch(Statement(SHAPES[shape]))) > 0
+            assert len(await Store(engine, WHOLE).fetch(Statement(SHAPES[shape]))) > 0
 
     run(work())
 
@@ -383,7 +384,9 @@ def test_what_is_too_much_does_not_come_into_memory(postgres: str) -> None:
             assert engine is not None
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             with pytest.raises(TooMuch):
-                await Store(engine, budget=Budget(Bounds(read_bytes=20_000_000))).fetch(Statement(large))
+                await Store(engine, WHOLE, budget=Budget(Bounds(read_bytes=20_000_000))).fetch(
+                    Statement(large)
+                )
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             assert grown < 60_000  # kB
 
@@ -398,7 +401,7 @@ def test_several_statements_of_one_request_share_its_bound(postgres: str) -> Non
             engine = pool._engine()
             assert engine is not None
             budget = Budget(Bounds(read_bytes=2_000_000))
-            store = Store(engine, budget=budget)
+            store = Store(engine, WHOLE, budget=budget)
             many = [store.fetch(Statement(SHAPES["one large row"])) for _ in range(5)]
             ended = await asyncio.gather(*many, return_exceptions=True)
             assert any(isinstance(one, TooMuch) for one in ended)

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 
+from models import WHOLE
 from models.declare import KINDS
 from models.tables import event
 from resolvers.background.worker import Worker
@@ -30,12 +31,16 @@ CATEGORY, CATALOG, ORDER = KINDS["Category"], KINDS["Catalog"], KINDS["ServiceOr
 
 
 def store(client: Client, reactions: Reactions, **more: Any) -> Store:
-    return Store(client.app.state.engine, reactions=reactions, **more)
+    return Store(client.app.state.engine, WHOLE, reactions=reactions, **more)
 
 
 def worker(client: Client, reactions: Reactions) -> Worker:
     return Worker(
-        client.app.state.engine, base_url="http://localhost:8000", directory=Path(), reactions=reactions
+        client.app.state.engine,
+        WHOLE,
+        base_url="http://localhost:8000",
+        directory=Path(),
+        reactions=reactions,
     )
 
 

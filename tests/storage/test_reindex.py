@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from models import WHOLE
 from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table
 from resolvers.storage import reindex
@@ -40,7 +41,7 @@ def test_what_was_derived_is_derived_again(client: Client, database_url: str) ->
             client.hold(kind, {**complete(kind), "@type": kind.name})
     before = stored(client)
     said: list[str] = []
-    assert client.run(reindex.run(database_url, said.append)) == 3 * len(KINDS)
+    assert client.run(reindex.run(database_url, WHOLE, said.append)) == 3 * len(KINDS)
     assert stored(client) == before
     # As after an upgrade: columns that are empty, references that nobody wrote, kinds that were not known.
     for kind in roots():
@@ -52,7 +53,7 @@ def test_what_was_derived_is_derived_again(client: Client, database_url: str) ->
     change(client, sa.delete(reference))
     change(client, sa.delete(characteristic))
     assert stored(client) != before
-    client.run(reindex.run(database_url, said.append))
+    client.run(reindex.run(database_url, WHOLE, said.append))
     assert stored(client) == before
     assert "ProductOrder: 3" in said
 
@@ -64,7 +65,7 @@ def test_more_than_a_batch(client: Client, database_url: str) -> None:
     change(client, sa.delete(reference))
     small, reindex.BATCH = reindex.BATCH, 3
     try:
-        assert client.run(reindex.run(database_url, lambda words: None)) == 7
+        assert client.run(reindex.run(database_url, WHOLE, lambda words: None)) == 7
     finally:
         reindex.BATCH = small
     assert stored(client) == before

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from models import WHOLE
 from models.declare import KINDS, Kind, roots
 from models.links import relations, ways_back
 from models.tables import table_name
@@ -228,8 +229,8 @@ def test_wherever_a_statement_reads_a_kind_stands_what_one_may_see_of_it(
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_a_statement_runs_for_those_who_may_read_all_that_it_reads(shared: Client, kind: Kind) -> None:
-    nobody = Store(shared.app.state.engine, access=Access("a", frozenset()))
-    reader = Store(shared.app.state.engine, access=Access("a", frozenset({scope(kind, "read")})))
+    nobody = Store(shared.app.state.engine, WHOLE, access=Access("a", frozenset()))
+    reader = Store(shared.app.state.engine, WHOLE, access=Access("a", frozenset({scope(kind, "read")})))
     for statement in statements(view_of(kind)):
         assert statement.views
         with pytest.raises(Forbidden):
@@ -245,6 +246,6 @@ def test_a_statement_runs_for_those_who_may_read_all_that_it_reads(shared: Clien
 
 def test_the_first_scope_that_is_missing_is_the_one_that_is_named(shared: Client) -> None:
     kinds = [KINDS["Individual"], KINDS["Organization"]]
-    store = Store(shared.app.state.engine, access=Access("a", frozenset({scope(kinds[0], "read")})))
+    store = Store(shared.app.state.engine, WHOLE, access=Access("a", frozenset({scope(kinds[0], "read")})))
     with pytest.raises(Forbidden, match=scope(kinds[1], "read")):
         store.views(kinds)

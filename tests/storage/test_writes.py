@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from models import WHOLE
 from models.declare import KINDS, Attribute, Kind, link_of
 from models.tables import event, has_characteristics, key_of, secret
 from resolvers.errors import IdTaken
@@ -207,7 +208,7 @@ def test_reindexing_derives_each_part_anew(client: Client, database_url: str) ->
             rows(client, sa.delete(part.table))
     for case, id in held:
         assert case.found(client, id) == ([] if case.part.is_derived else [1])
-    client.run(reindex.run(database_url, lambda words: None))
+    client.run(reindex.run(database_url, WHOLE, lambda words: None))
     for case, id in held:
         assert case.found(client, id) == [1]
 
@@ -305,7 +306,7 @@ def test_an_entity_that_is_no_longer_at_the_revision_is_not_written(client: Clie
 
     async def write(change: str) -> None:
         async with client.app.state.engine.begin() as connection:
-            transaction = Transaction(connection, actor="test", strict_references=False)
+            transaction = Transaction(connection, WHOLE, actor="test", strict_references=False)
             if change == "replace":
                 await transaction.replace(old, merged(kind, "c", old.body, {"parentId": "q"}))
             else:

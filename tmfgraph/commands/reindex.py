@@ -26,6 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Settings, arguments: argparse.Namespace) -> int:
     """Indexes all entities and says how many, on standard error."""
+    from models import WHOLE
     from resolvers.storage import reindex
 
     def say(words: str) -> None:
@@ -33,6 +34,6 @@ def run(given: Settings, arguments: argparse.Namespace) -> int:
             print(words, file=sys.stderr)
 
     with common.ready(given) as dsn:
-        total = asyncio.run(reindex.run(dsn, say))
+        total = asyncio.run(reindex.run(dsn, WHOLE, say))
     say(f"{total:,} entities are indexed anew.")
     return 0
