@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 
 from models import WHOLE
+from models.check import Problem
 from models.declare import KINDS
 from models.tables import event
-from resolvers.background.worker import Worker
+from resolvers.background.worker import UNEXPECTED, Worker
 from resolvers.behaviour.reactions import NEEDS, REACTIONS
 from resolvers.errors import BadRequest, EndlessReactions, Forbidden, IdTaken, Invalid, NotFound
 from resolvers.rights import Access
@@ -371,7 +372,7 @@ def test_a_reaction_that_refuses_what_the_worker_does_ends_the_task_and_leaves_n
 
     async def invalid(transaction: Transaction, old: Row, new: Row) -> None:
         if new.get("state") == "cancelled":
-            raise Invalid("ServiceOrder", [])
+            raise Invalid("ServiceOrder", [Problem("$", "is dear to us")])
 
     for reaction in (refuse, invalid):
         works = worker(client, replace(REACTIONS, changed={"ServiceOrder": (reaction,)}))
@@ -379,6 +380,7 @@ def test_a_reaction_that_refuses_what_the_worker_does_ends_the_task_and_leaves_n
         order, request = held(client, "ServiceOrder", "o"), held(client, "CancelServiceOrder", "c")
         assert order and (order.get("state"), order.revision) == ("inProgress", 1)
         assert request and request.get("state") == "terminatedWithError"
+        assert request.get("completionMessage") != UNEXPECTED
         client.run(client.store.delete(KINDS["CancelServiceOrder"], "c", force=True))
         again = {"id": "c", "serviceOrder": {"id": "o"},
                  "requestedCancellationDate": "2026-01-01T00:00:00.000Z"}  # fmt: skip
