@@ -9,7 +9,7 @@ import pytest
 
 from models import WHOLE
 from models.declare import ABSTRACTS, KINDS, VALUES, Abstract, Kind, family_attributes
-from schema.graphql.sdl import schema
+from resolvers.graphql.graph import schema
 from tests.conftest import Client
 from tests.samples import minimal
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from graphql import parse
 
+from resolvers.graphql.graph import schema
 from resolvers.graphql.limits import Limits, cost, scan
 from resolvers.graphql.validator import examine
 from resolvers.pages import EXAMPLES
-from schema.graphql.sdl import schema
 from tmfgraph.settings import Settings, flag
 
 ROOT = Path(__file__).parent.parent

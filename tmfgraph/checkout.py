@@ -83,7 +83,7 @@ def conformance_page() -> Path:
 
 def _texts(where: Path) -> Iterator[tuple[Path, str]]:
     from models import WHOLE
-    from schema.graphql.sdl import sdl
+    from resolvers.graphql.graph import sdl
     from schema.rest import openapi
     from tmfgraph import kinds
 

@@ -9,11 +9,12 @@ have those that lead on, `roots.py` and `mutations.py` those of the root.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphql import GraphQLSchema
+from strawberry.types.arguments import StrawberryArgument
 
 from models.declare import Attribute, World, attributes
 from resolvers.graphql.plan import Arguments, Root, Run
@@ -68,6 +69,16 @@ class Field:
         `number` is that of the link by which it leads on, where it does.
         """
         return row.refusal
+
+
+class OfEveryEntity(Field):
+    """A field that every entity has beside its attributes and ways back: its type, and what it does."""
+
+    field_name: ClassVar[str]
+    type: ClassVar[Any]
+    """As Strawberry takes it."""
+    description: ClassVar[str]
+    arguments: ClassVar[Sequence[StrawberryArgument]] = ()
 
 
 class RootField:

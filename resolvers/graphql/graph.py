@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 
 from graphql import GraphQLObjectType, GraphQLSchema
+from strawberry.federation import Schema as FederationSchema
 
 from models import WHOLE
 from models.declare import (
@@ -16,14 +17,43 @@ from models.declare import (
     special_of,
 )
 from models.links import ways_back
-from resolvers.graphql.fields import Extension, Field, Fields, Graph, Href, Revision, RootField, Stored
+from resolvers.graphql.fields import (
+    Extension,
+    Field,
+    Fields,
+    Graph,
+    Href,
+    OfEveryEntity,
+    Revision,
+    RootField,
+    Stored,
+)
 from resolvers.graphql.history import History
 from resolvers.graphql.links import Named, Target
 from resolvers.graphql.lists import Listing, WayBack
 from resolvers.graphql.mutations import Creates, Deletes, Updates
 from resolvers.graphql.roots import Entities, Node, One
 from resolvers.graphql.validator import TELL_OF_THE_SCHEMA
-from schema.graphql.sdl import schema
+from schema.graphql.sdl import schema as build
+from schema.graphql.sdl import sdl as printed
+
+OF_EVERY_ENTITY: tuple[OfEveryEntity, ...] = (History(),)
+"""What every entity has beside its attributes and ways back: one class each."""
+
+
+def schema(world: World = WHOLE) -> FederationSchema:
+    """The schema of the graph of a world; made once."""
+    return _schema(world)
+
+
+@functools.cache
+def _schema(world: World) -> FederationSchema:
+    return build(world, OF_EVERY_ENTITY)
+
+
+def sdl(world: World = WHOLE) -> str:
+    """The same in GraphQL's schema definition language."""
+    return printed(schema(world))
 
 
 def graph(world: World = WHOLE) -> Graph:
@@ -68,8 +98,8 @@ def _of_kind(kind: Kind) -> dict[str, Field]:
         "href": Href(),
         "revision": Revision(),
         "extension": Extension(kind.cls),
-        "history": History(),
     }
+    found |= {one.field_name: one for one in OF_EVERY_ENTITY}
     for attribute in kind.attributes:
         points = attribute.mark(Points)
         if points:

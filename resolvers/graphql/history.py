@@ -1,15 +1,18 @@
 """`history`: what happened to an entity."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import strawberry
+
 from models.declare import Kind
 from resolvers.errors import BadRequest
-from resolvers.graphql.fields import Ask, Field
+from resolvers.graphql.fields import Ask, OfEveryEntity
 from resolvers.graphql.plan import Arguments, Link, Run
 from resolvers.graphql.source import attribute_of
-from schema.graphql.types import EVENTS_AT_MOST, EVENTS_BY_DEFAULT
+from schema.graphql.types import SHARED, Revision, argument
 
 if TYPE_CHECKING:
     from resolvers.graphql.compiler import Compiler, Entity
@@ -26,8 +29,47 @@ COLUMNS = {
 """The columns of events, by the names of the fields that give them."""
 
 
-class History(Field):
+EVENTS_BY_DEFAULT = 100
+EVENTS_AT_MOST = 1000
+
+
+@strawberry.type(
+    description="Something that happened to an entity: its creation, a change, a change of state.",
+    directives=SHARED,
+)
+class Event:
+    """Something that happened to an entity: its creation, a change, a change of state."""
+
+    id: strawberry.ID = strawberry.field(description="Identifier of the event.")
+    type: str = strawberry.field(description="TMF's name of the event, such as ProductOrderStateChangeEvent.")
+    time: dt.datetime = strawberry.field(description="When it happened.")
+    actor: str = strawberry.field(description="Who asked for the change.")
+    revision: int = strawberry.field(description="The entity's revision after the change, counted from 1.")
+    state_before: str | None = strawberry.field(description="State before the change.")
+    state_after: str | None = strawberry.field(description="State after the change.")
+
+
+class History(OfEveryEntity):
     """What happened to the entity, oldest first."""
+
+    field_name = "history"
+    type = list[Event]
+    description = (
+        "What happened to it, oldest first: creation, changes, changes of state. One part at a time: where "
+        "as many come as were asked for, there may be more after the `revision` of the last."
+    )
+    arguments = (
+        argument(
+            "first",
+            int | None,
+            f"The first so many, at most {EVENTS_AT_MOST}; {EVENTS_BY_DEFAULT} where nothing is said.",
+        ),
+        argument(
+            "after",
+            Revision | None,
+            "Only what came after this revision: that of the last event that is known.",
+        ),
+    )
 
     def write(self, made: "Entity", ask: Ask) -> str:  # type: ignore[override]
         number = made.link(ask, made.kind, lambda: self._link(made.compiler, made.kind, ask))

@@ -382,7 +382,7 @@ class _Examination:
             return Part(key, below)
         if name == "_entities":
             return Part(key, below, self._page(node, ("representations",), 1))
-        if type_name == "Event":
+        if "first" in definition.args:
             return Part(key, below, self._page(node, ("first",), NODES_ASSUMED))
         if name == "types":
             return Part(key, below, Size(len(self._schema.type_map)))

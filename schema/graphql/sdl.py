@@ -1,22 +1,22 @@
 """The GraphQL schema, assembled by one loop over the declared kinds.
 
 Strawberry makes the schema: types, inputs, SDL, introspection, validation. What its fields do is told by
-`resolvers/graphql/attach.py`.
+`resolvers/graphql/fields.py` and its neighbours.
 """
 
 import datetime as dt
 import functools
 import logging
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import strawberry
 from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
 
-from models import WHOLE
 from models.declare import Kind, World, special_of
 from schema.graphql.inputs import Inputs
-from schema.graphql.types import REVISION, DateTime, Revision, Types, argument, field, make
+from schema.graphql.types import REVISION, DateTime, EntityField, Revision, Types, argument, field, make
 
 logger = logging.getLogger("tmfgraph.graphql")
 
@@ -24,14 +24,9 @@ FEDERATION = "2.9"
 """The version of Apollo Federation: newer ones do not compose with every open composer."""
 
 
-def schema(world: World = WHOLE) -> FederationSchema:
-    """The schema of the graph of a world; made once."""
-    return _schema(world)
-
-
-@functools.cache
-def _schema(world: World) -> FederationSchema:
-    types = Types(world)
+def schema(world: World, fields: Sequence[EntityField]) -> FederationSchema:
+    """The schema of the graph of a world, with these fields of every entity beside what is declared."""
+    types = Types(world, fields)
     inputs = Inputs(types)
     types.complete(inputs.list_arguments)
     made = FederationSchema(
@@ -41,18 +36,14 @@ def _schema(world: World) -> FederationSchema:
         config=StrawberryConfig(scalar_map={dt.datetime: DateTime, Revision: REVISION}),
         federation_version=FEDERATION,
     )
-    _describe(made._schema)
+    _describe(made)
     return made
 
 
-def sdl(world: World = WHOLE) -> str:
-    """The schema in GraphQL's schema definition language."""
-    return _sdl(world)
-
-
 @functools.cache
-def _sdl(world: World) -> str:
-    return _schema(world).as_str() + "\n"
+def sdl(made: FederationSchema) -> str:
+    """A schema in GraphQL's schema definition language."""
+    return made.as_str() + "\n"
 
 
 def _cases(types: Types) -> list[Any]:
@@ -127,8 +118,9 @@ def _expected(kind: Kind) -> Any:
     return argument("ifRevision", Optional[Revision], doc, default=strawberry.UNSET)
 
 
-def _describe(core: Any) -> None:
+def _describe(made: FederationSchema) -> None:
     """Says what federation's own parts of the schema are; Strawberry leaves them without a word."""
+    core: Any = made._schema
     query, service = core.type_map["Query"].fields, core.type_map["_Service"]
     query["_service"].description = "What a federation gateway needs to know of this subgraph."
     query[
@@ -140,4 +132,4 @@ def _describe(core: Any) -> None:
     service.description = "A subgraph, as a federation gateway sees it."
     service.fields["sdl"].description = "The schema in GraphQL's schema definition language."
     query["_service"].resolve = lambda source, info: {}
-    service.fields["sdl"].resolve = lambda source, info: sdl().rstrip("\n")
+    service.fields["sdl"].resolve = lambda source, info: sdl(made).rstrip("\n")

@@ -9,7 +9,7 @@ import enum
 import functools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, NewType, Optional
+from typing import Annotated, Any, ClassVar, NewType, Optional, Protocol
 
 import strawberry
 from graphql import GraphQLError
@@ -42,8 +42,6 @@ from models.times import canonical
 
 NODES_BY_DEFAULT = 100
 NODES_AT_MOST = 10_000
-EVENTS_BY_DEFAULT = 100
-EVENTS_AT_MOST = 1000
 NODES_ASSUMED = 10
 """How many nodes a way back is taken to give, where a cost is told from a text that does not say `first`."""
 VALUES_ASSUMED = 5
@@ -106,22 +104,6 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="Cursor of the last edge, for `after`.")
 
 
-@strawberry.type(
-    description="Something that happened to an entity: its creation, a change, a change of state.",
-    directives=SHARED,
-)
-class Event:
-    """Something that happened to an entity: its creation, a change, a change of state."""
-
-    id: strawberry.ID = strawberry.field(description="Identifier of the event.")
-    type: str = strawberry.field(description="TMF's name of the event, such as ProductOrderStateChangeEvent.")
-    time: dt.datetime = strawberry.field(description="When it happened.")
-    actor: str = strawberry.field(description="Who asked for the change.")
-    revision: int = strawberry.field(description="The entity's revision after the change, counted from 1.")
-    state_before: str | None = strawberry.field(description="State before the change.")
-    state_after: str | None = strawberry.field(description="State after the change.")
-
-
 def field(description: str, name: str, arguments: Sequence[StrawberryArgument] = ()) -> Any:
     made = strawberry.field(name=name, description=description)
     if arguments:
@@ -133,16 +115,14 @@ def argument(name: str, type_: Any, description: str, **default: Any) -> Strawbe
     return StrawberryArgument(name, name, StrawberryAnnotation(type_), description=description, **default)
 
 
-_HISTORY_DOC = (
-    "What happened to it, oldest first: creation, changes, changes of state. One part at a time: where as "
-    "many come as were asked for, there may be more after the `revision` of the last."
-)
+class EntityField(Protocol):
+    """A field that every entity has beside its attributes and ways back, as a type of the graph has it."""
 
-
-def _history_arguments() -> list[StrawberryArgument]:
-    first = f"The first so many, at most {EVENTS_AT_MOST}; {EVENTS_BY_DEFAULT} where nothing is said."
-    after = "Only what came after this revision: that of the last event that is known."
-    return [argument("first", Optional[int], first), argument("after", Optional[Revision], after)]
+    field_name: ClassVar[str]
+    type: ClassVar[Any]
+    """As Strawberry takes it."""
+    description: ClassVar[str]
+    arguments: ClassVar[Sequence[StrawberryArgument]]
 
 
 def make(
@@ -186,8 +166,10 @@ def _python(name: str) -> str:
 class Types:
     """Every output type, by the declaration that it comes from."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, fields: Sequence[EntityField] = ()) -> None:
+        """`fields` are those that every entity has beside what is declared of it."""
         self.world = world
+        self._of_every_entity = fields
         self._enums: dict[Any, Any] = {cls: _enum(cls) for cls in world.enumerations}
         self.externals: dict[str, Any] = {}
         self._unions: dict[str, Any] = {}
@@ -262,7 +244,8 @@ class Types:
         fields = self._plain(a for a in kind.attributes if a not in inherited)
         if kind.general is None:
             fields |= self._links(kind, list_arguments)
-            fields["history"] = (list[Event], field(_HISTORY_DOC, "history", _history_arguments()))
+            for one in self._of_every_entity:
+                fields[one.field_name] = (one.type, field(one.description, one.field_name, one.arguments))
             doc = "Attributes beyond those declared here."
             fields["extension"] = (Optional[JSON], field(doc, "extension"))
         if kind.special:

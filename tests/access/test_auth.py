@@ -32,11 +32,11 @@ from resolvers.access.keys import KeysUnusable
 from resolvers.access.tokens import Authenticator
 from resolvers.behaviour.reactions import NEEDS
 from resolvers.errors import Forbidden, Misconfigured, Unauthorized, Unavailable
+from resolvers.graphql.graph import schema
 from resolvers.rights import EVERYTHING, Access
 from resolvers.storage import store
 from resolvers.storage.documents import prepare
 from schema import scopes
-from schema.graphql.sdl import schema
 from schema.scopes import RIGHTS, scope
 from tests.conftest import Client
 from tests.pages.test_pages import CHROMIUM, browser, shot  # noqa: F401  (a fixture)

@@ -32,7 +32,7 @@ from graphql import (
 from graphql.language.print_string import print_string
 
 from models.declare import KINDS
-from schema.graphql.sdl import schema
+from resolvers.graphql.graph import schema
 from schema.graphql.types import NODES_AT_MOST
 
 HOSTILE = [

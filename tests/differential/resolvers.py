@@ -36,6 +36,8 @@ from models.json_in import BadJson
 from models.links import Way, ways_back
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest
+from resolvers.graphql.graph import OF_EVERY_ENTITY, sdl
+from resolvers.graphql.history import EVENTS_AT_MOST, EVENTS_BY_DEFAULT
 from resolvers.storage.conditions import (
     All,
     AnyOf,
@@ -54,8 +56,8 @@ from resolvers.storage.loaders import Loaders, leads_to
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row, not_found
 from resolvers.storage.store import Store
-from schema.graphql.sdl import _schema, sdl
-from schema.graphql.types import EVENTS_AT_MOST, EVENTS_BY_DEFAULT, NODES_AT_MOST, NODES_BY_DEFAULT
+from schema.graphql.sdl import schema
+from schema.graphql.types import NODES_AT_MOST, NODES_BY_DEFAULT
 from schema.rest.contract import SORT_KEYS_AT_MOST
 
 Resolver = Callable[..., Any]
@@ -528,7 +530,7 @@ def _renamed_one(attribute: Attribute, value: Any, keep_null: bool) -> Any:
 @functools.cache
 def attached() -> FederationSchema:
     """The schema of the whole graph, each field with its resolver; a field without one is a mistake."""
-    made = _schema.__wrapped__(WHOLE)
+    made = schema(WHOLE, OF_EVERY_ENTITY)
     core: Any = made._schema
     for found in core.type_map.values():
         if isinstance(found, (GraphQLInterfaceType, GraphQLUnionType)) and not found.name.startswith("__"):

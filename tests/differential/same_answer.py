@@ -74,6 +74,7 @@ from resolvers.errors import Invalid
 from resolvers.graphql.errors import public
 from resolvers.graphql.executor import VARIABLE_ERRORS_AT_MOST
 from resolvers.graphql.fields import Context
+from resolvers.graphql.graph import schema
 from resolvers.graphql.http import GraphQL
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.profile import DEVELOPMENT
@@ -82,7 +83,6 @@ from resolvers.storage import copy as bulk
 from resolvers.storage.conditions import cursor
 from resolvers.storage.documents import Draft, columns_of, prepare
 from resolvers.storage.store import Store
-from schema.graphql.sdl import schema
 from schema.scopes import scope
 from tests.differential import queries, resolvers
 from tests.differential.order import Order

@@ -7,7 +7,7 @@ import pytest
 from graphql import parse, validate
 
 import app
-from schema.graphql.sdl import schema
+from resolvers.graphql.graph import schema
 from tests.differential import queries
 from tests.differential.queries import Known
 from tests.differential.same_answer import Report, run

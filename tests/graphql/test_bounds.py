@@ -15,9 +15,8 @@ from graphql.execution.values import get_variable_values
 from models.declare import KINDS
 from resolvers.errors import TooMuch
 from resolvers.graphql.compiler import Compiler
-from resolvers.graphql.graph import graph
+from resolvers.graphql.graph import graph, schema
 from resolvers.graphql.plan import Plan
-from schema.graphql.sdl import schema
 from tests.conftest import Client
 
 # ---- compiling ----------------------------------------------------------------------------------

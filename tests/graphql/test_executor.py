@@ -14,14 +14,13 @@ from graphql import GraphQLError, OperationType, get_operation_ast, parse, valid
 
 from models.declare import KINDS
 from resolvers.graphql.executor import Executor, InvalidVariables
-from resolvers.graphql.graph import graph
+from resolvers.graphql.graph import graph, schema
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.validator import Operation, examine
 from resolvers.storage import reads
 from resolvers.storage.conditions import Compare
 from resolvers.storage.reads import Branch, Page, Statement
 from resolvers.storage.view import view_of
-from schema.graphql.sdl import schema
 from tests.conftest import Client
 
 ROOT = Path(__file__).parent.parent.parent

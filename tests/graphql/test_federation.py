@@ -9,7 +9,7 @@ import pytest
 from graphql import parse
 
 from models.declare import KINDS, VALUES, Kind, special_of
-from schema.graphql.sdl import schema, sdl
+from resolvers.graphql.graph import schema, sdl
 from tests.conftest import Client
 from tests.samples import every_kind, minimal
 

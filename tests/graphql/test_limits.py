@@ -10,10 +10,9 @@ from graphql import OperationType, execute_sync, get_introspection_query, parse
 from models.declare import KINDS
 from models.links import ways_back
 from resolvers.errors import TooMuch
-from resolvers.graphql.graph import graph
+from resolvers.graphql.graph import graph, schema
 from resolvers.graphql.limits import Limits, check_cost, check_variables, cost, scan
 from resolvers.graphql.validator import examine
-from schema.graphql.sdl import schema
 from schema.graphql.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED
 from tests.conftest import Client
 from tests.graphql.test_executor import _queries

@@ -10,9 +10,9 @@ from graphql import DocumentNode, GraphQLError, parse, specified_rules
 from strawberry.schema.schema import validate_document
 
 from resolvers.errors import TooMuch
+from resolvers.graphql.graph import schema
 from resolvers.graphql.limits import Limits
 from resolvers.graphql.validator import examine
-from schema.graphql.sdl import schema
 from tests.differential import queries
 from tests.differential.queries import Known
 

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from models import WHOLE
 from models.declare import KINDS, Kind
 from models.tables import event, key_of, table
+from resolvers.graphql.graph import schema
 from resolvers.rights import Access
 from resolvers.storage.documents import Draft, prepare
 from resolvers.storage.idempotency import Asked
 from resolvers.storage.store import Store
-from schema.graphql.sdl import schema
 from schema.scopes import scope
 from tests.conftest import Client
 from tests.samples import every_kind, fresh, minimal, to_graphql

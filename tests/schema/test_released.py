@@ -15,7 +15,7 @@ from graphql import (
 )
 from graphql.utilities import find_schema_changes
 
-from schema.graphql.sdl import schema, sdl
+from resolvers.graphql.graph import schema, sdl
 
 SCHEMA = Path(__file__).parent.parent.parent / "schema"
 RELEASED = SCHEMA / "released.graphql"

@@ -13,7 +13,7 @@ from models import WHOLE
 from models.declare import KINDS
 from models.links import ways_back
 from models.tables import tables
-from schema.graphql.sdl import schema, sdl
+from resolvers.graphql.graph import schema, sdl
 from tmfgraph import database, migrate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,7 +82,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from models import WHOLE
 from models.tables import tables
-from schema.graphql.sdl import sdl
+from resolvers.graphql.graph import sdl
 from tmfgraph import database
 text = sdl()
 for header in ("type Customer ", "input CustomerCreate ", "input CustomerUpdate ", "input CustomerFilter ",

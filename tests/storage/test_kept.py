@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from models.declare import KINDS
 from resolvers.graphql import source
 from resolvers.graphql.documents import Documents
+from resolvers.graphql.graph import schema
 from resolvers.graphql.limits import Limits
 from resolvers.storage import reads
 from resolvers.storage.kept import Kept, kept
-from schema.graphql.sdl import schema
 from tests.conftest import Client
 from tests.samples import minimal, to_graphql
 

@@ -21,6 +21,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: Settings, arguments: argparse.Namespace) -> int:
     """Writes the SDL; 1 where the file cannot be written."""
     from models import WHOLE
-    from schema.graphql.sdl import sdl
+    from resolvers.graphql.graph import sdl
 
     return common.put(sdl(WHOLE).rstrip("\n") + "\n", arguments.output)
