@@ -91,8 +91,22 @@ def twin_database_url(postgres: str, template: str) -> str:
     return _copy(postgres, template)
 
 
+OF_THE_DRIVER = (
+    "WITH RECURSIVE typeinfo_tree",
+    "SELECT current_setting('jit')",
+    "SELECT set_config('jit'",
+)
+"""How the statements begin by which the driver learns what types there are."""
+OF_THE_POOL = "select 1"
+"""By this it learns whether a connection still lives that lay idle: how often depends on the clock."""
+
+
 class Client:
-    """Calls the application as HTTP would, and counts the statements that it sends to the database."""
+    """Calls the application as HTTP would, and counts the statements that it sends to the database.
+
+    All of them, those that begin and end a transaction too, but `OF_THE_DRIVER` and `OF_THE_POOL`; a COPY is none.
+    The worker and the sequencer do not run beside it: they start with a server.
+    """
 
     def __init__(self, database_url: str, **settings: Any) -> None:
         graph()  # as at the start of a server: no request waits for it
@@ -103,11 +117,11 @@ class Client:
         sa_event.listen(engine, "before_cursor_execute", lambda *args: self.statements.append(args[2]))
 
         def note(record: Any) -> None:
-            # Besides, the driver learns what types there are, and whether a connection still lives.
-            if record.query.startswith(("SELECT ", "WITH level0", "with made")):
+            text = " ".join(record.query.split())
+            if not text.startswith(OF_THE_DRIVER) and text != OF_THE_POOL:
                 self.statements.append(record.query)
 
-        # Reads go past SQLAlchemy, to the driver.
+        # What goes past SQLAlchemy, to the driver, and what SQLAlchemy has the driver do for a transaction.
         sa_event.listen(engine, "connect", lambda made, _: made.driver_connection.add_query_logger(note))
         transport = httpx.ASGITransport(self.app)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
