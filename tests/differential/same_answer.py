@@ -864,6 +864,11 @@ def own_databases() -> Iterator[tuple[str, str]]:
             server.stop()
 
 
+def patient_engine(url: str) -> AsyncEngine:
+    """One connection, whose statements may take long: the machine may have much else to do."""
+    return app.engine_of(Settings(database_url=url, pool_size=1, statement_timeout=60.0, lock_timeout=60.0))
+
+
 async def _create_twin(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
@@ -905,8 +910,8 @@ def _command(given: argparse.Namespace, url: str, twin_url: str | None) -> int:
             print(f"{report} ({rate:.0f}/s)", flush=True)
 
     with asyncio.Runner() as runner:
-        engine = app.engine_of(Settings(database_url=url, pool_size=1))
-        twin = app.engine_of(Settings(database_url=twin_url, pool_size=1)) if twin_url else None
+        engine = patient_engine(url)
+        twin = patient_engine(twin_url) if twin_url else None
         try:
             report = run(
                 engine,

@@ -6,12 +6,10 @@ import random
 import pytest
 from graphql import parse, validate
 
-import app
 from resolvers.graphql.graph import schema
 from tests.differential import queries
 from tests.differential.queries import Known
-from tests.differential.same_answer import Report, run
-from tmfgraph.settings import Settings
+from tests.differential.same_answer import Report, patient_engine, run
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +21,8 @@ SEED = 20261124
 def report(module_database_url: str, twin_database_url: str) -> Report:
     """What came of the cases of one seed."""
     with asyncio.Runner() as runner:
-        engine = app.engine_of(Settings(database_url=module_database_url, pool_size=1))
-        twin = app.engine_of(Settings(database_url=twin_database_url, pool_size=1))
+        engine = patient_engine(module_database_url)
+        twin = patient_engine(twin_database_url)
         try:
             return run(engine, runner, SEED, CASES, twin=twin, enough=3)
         finally:
