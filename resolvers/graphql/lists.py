@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models.declare import Abstract, Kind
 from models.links import Way
 from resolvers.graphql.fields import Ask, Field, RootField
-from resolvers.graphql.pages import page_of, with_one_more
+from resolvers.graphql.paging import page_of, with_one_more
 from resolvers.graphql.plan import (
     Arguments,
     Columns,

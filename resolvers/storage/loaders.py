@@ -1,4 +1,8 @@
-"""Every dataloader of the project: made on first use, living for one request."""
+"""The dataloaders: made on first use, living for one request.
+
+They serve who walks from entity to entity in Python: `expand` over REST, and any field of the graph with a
+resolver of its own. A plan reads a level at once and needs none (`docs/decisions/0011-one-author.md`).
+"""
 
 import asyncio
 import uuid
@@ -9,7 +13,6 @@ from aiodataloader import DataLoader
 
 from models.declare import External, Kind, Link
 from models.tables import key_of
-from resolvers.storage.conditions import Condition
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row
 from resolvers.storage.store import Store
@@ -53,19 +56,6 @@ class Loaders:
         return self._loader(
             ("pointing_at", kind, target, relations, page),
             lambda keys: self._store.pointing_at(kind, target, relations, keys, page),
-        )
-
-    def count_pointing_at(
-        self, kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition
-    ) -> "DataLoader[uuid.UUID, int]":
-        return self._loader(
-            ("count_pointing_at", kind, target, relations, condition),
-            lambda keys: self._store.count_pointing_at(kind, target, relations, keys, condition),
-        )
-
-    def history(self, kind: Kind, first: int, after: int) -> "DataLoader[uuid.UUID, list[Mapping[str, Any]]]":
-        return self._loader(
-            ("history", kind, first, after), lambda keys: self._store.history(kind, keys, first, after)
         )
 
     def _loader(

@@ -241,19 +241,6 @@ class Store:
             lists[keys[one[0] - 1]].append(row(self.world, one[1:], tuple(one[len(ROW) + 1 :])))
         return {key: rows[::-1] if page.backwards else rows for key, rows in lists.items()}
 
-    async def count_pointing_at(
-        self,
-        kind: Kind,
-        target: Kind,
-        relations: tuple[str, ...],
-        keys: Sequence[uuid.UUID],
-        condition: Condition,
-    ) -> dict[uuid.UUID, int]:
-        """For each target key, how many `kind` entities refer to it. One statement."""
-        statement = reads.count_pointing_at(self.view(kind), target, relations, condition)
-        found = await self.fetch(statement.of(keys))
-        return {keys[place - 1]: number for place, number in found}
-
     async def history(
         self, kind: Kind, keys: Sequence[uuid.UUID], first: int, after: int
     ) -> dict[uuid.UUID, list[Mapping[str, Any]]]:

@@ -6,10 +6,12 @@ Nothing of the product uses them. They work on whole entities, with dataloaders,
 import enum
 import functools
 import json
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiodataloader import DataLoader
 from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLResolveInfo, GraphQLUnionType
 from strawberry.federation import Schema as FederationSchema
 
@@ -38,6 +40,7 @@ from resolvers.entrances import reads
 from resolvers.errors import BadRequest
 from resolvers.graphql.graph import OF_EVERY_ENTITY, sdl
 from resolvers.graphql.history import EVENTS_AT_MOST, EVENTS_BY_DEFAULT
+from resolvers.storage import reads as statements
 from resolvers.storage.conditions import (
     All,
     AnyOf,
@@ -63,6 +66,36 @@ from schema.rest.contract import SORT_KEYS_AT_MOST
 Resolver = Callable[..., Any]
 
 
+class MoreLoaders(Loaders):
+    """With what nothing but these resolvers asks for."""
+
+    def count_pointing_at(
+        self, kind: Kind, target: Kind, relations: tuple[str, ...], condition: Condition
+    ) -> "DataLoader[uuid.UUID, int]":
+        return self._loader(
+            ("count_pointing_at", kind, target, relations, condition),
+            lambda keys: self._count_pointing_at(kind, target, relations, keys, condition),
+        )
+
+    def history(self, kind: Kind, first: int, after: int) -> "DataLoader[uuid.UUID, list[Mapping[str, Any]]]":
+        return self._loader(
+            ("history", kind, first, after), lambda keys: self._store.history(kind, keys, first, after)
+        )
+
+    async def _count_pointing_at(
+        self,
+        kind: Kind,
+        target: Kind,
+        relations: tuple[str, ...],
+        keys: Sequence[uuid.UUID],
+        condition: Condition,
+    ) -> dict[uuid.UUID, int]:
+        """For each target key, how many `kind` entities refer to it. One statement."""
+        statement = statements.count_pointing_at(self._store.view(kind), target, relations, condition)
+        found = await self._store.fetch(statement.of(keys))
+        return {keys[place - 1]: number for place, number in found}
+
+
 @dataclass
 class Context:
     """What one request's resolvers work with."""
@@ -73,7 +106,7 @@ class Context:
     """Whether a federation gateway is in front, which can resolve what other systems hold by its key."""
 
     def __post_init__(self) -> None:
-        self.loaders = Loaders(self.store)
+        self.loaders = MoreLoaders(self.store)
 
 
 # ---- attributes ---------------------------------------------------------------------------------
@@ -173,7 +206,7 @@ class WayBack:
 
     def __call__(self, source: Row, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         way, relations, page = self.way, self.relations(arguments), page_of(self.way.kind, arguments)
-        loaders: Loaders = info.context.loaders
+        loaders: MoreLoaders = info.context.loaders
         found = loaders.pointing_at(way.kind, way.target, relations, with_one_more(page)).load(source.key)
 
         def total() -> Awaitable[int]:
