@@ -2,7 +2,6 @@
 
 from importlib import import_module
 
-from models import declare
 from models.declare import World, resources
 
 _kinds: list[type] = []
@@ -31,8 +30,3 @@ for _name in (
 
 WHOLE = World(_kinds)
 """All kinds together: what is served, migrated and tested where nothing else is said."""
-
-declare.KINDS.update(WHOLE.kinds)
-declare.ABSTRACTS.update(WHOLE.abstracts)
-declare.VALUES.extend(WHOLE.values)
-declare.ENUMERATIONS.extend(WHOLE.enumerations)

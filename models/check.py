@@ -17,7 +17,6 @@ from models.declare import (
     Attribute,
     Json,
     Kind,
-    Link,
     Points,
     Targets,
     World,
@@ -57,10 +56,6 @@ class Relation:
     """Attribute names from the root, without indexes: `productOrderItem.product`. Values that hold
     values of their own type repeat the path of the outermost."""
     targets: Targets
-
-    @property
-    def link(self) -> Link:
-        return self.targets.link
 
 
 class Found(NamedTuple):

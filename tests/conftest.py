@@ -15,7 +15,7 @@ from sqlalchemy import event as sa_event
 
 import app
 from models import WHOLE
-from models.declare import KINDS, Kind
+from models.declare import Kind, World
 from resolvers.behaviour.cancel import CANCELS
 from resolvers.graphql.graph import graph
 from resolvers.storage.documents import prepare
@@ -108,10 +108,11 @@ class Client:
     The worker and the sequencer do not run beside it: they start with a server.
     """
 
-    def __init__(self, database_url: str, **settings: Any) -> None:
-        graph()  # as at the start of a server: no request waits for it
+    def __init__(self, database_url: str, world: World = WHOLE, **settings: Any) -> None:
+        graph(world)  # as at the start of a server: no request waits for it
+        self.world = world
         self._runner = asyncio.Runner()
-        self.app = app.build(Settings(database_url=database_url, **settings))
+        self.app = app.build(Settings(database_url=database_url, **settings), world)
         self.statements: list[str] = []
         engine = self.app.state.engine.sync_engine
         sa_event.listen(engine, "before_cursor_execute", lambda *args: self.statements.append(args[2]))
@@ -129,7 +130,7 @@ class Client:
     @property
     def store(self) -> Store:
         """Reads and writes below both facades."""
-        return Store(self.app.state.engine, WHOLE)
+        return Store(self.app.state.engine, self.world)
 
     def hold(self, kind: Kind, document: dict[str, Any]) -> Row:
         """Stores a document as an import does: wherever it stands in its life."""
@@ -192,6 +193,6 @@ def shared(module_database_url: str) -> Iterator[Client]:
     made = Client(module_database_url)
     for task in CANCELS.values():
         line = {"id": "1", "action": "add", "service": {"id": "s"}}
-        made.hold(KINDS[task.kind], {"id": HELD_ORDER, task.items: [line]})
+        made.hold(WHOLE.kinds[task.kind], {"id": HELD_ORDER, task.items: [line]})
     yield made
     made.close()

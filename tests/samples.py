@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from models import WHOLE
 from models.declare import (
     ANY,
-    KINDS,
     Attribute,
     Json,
     Kind,
@@ -73,7 +73,9 @@ def made_object(cls: type[Any], kind: Kind, *, full: bool, depth: int) -> dict[s
     link = link_of(cls)
     if link is not None and link.type_key in made:
         # A type that is none of ours: such a reference is kept, whatever it names.
-        made[link.type_key] = "Elsewhere" if link.to is ANY else next(iter(link.kinds), "Elsewhere")
+        made[link.type_key] = (
+            "Elsewhere" if link.to is ANY else next(iter(WHOLE.targets(link).held_names), "Elsewhere")
+        )
     return made
 
 
@@ -96,7 +98,7 @@ def _value(a: Attribute, kind: Kind, *, full: bool, depth: int) -> Any:
         return "2026-01-02T03:04:05.678Z"
     points = a.mark(Points)
     if points is not None and points.by_href:
-        return f"http://localhost:8000{KINDS[points.link.kinds[0]].homes[0].url}/{fresh('source')}"
+        return f"http://localhost:8000{WHOLE.kinds[WHOLE.targets(points).held_names[0]].homes[0].url}/{fresh('source')}"
     values: dict[Any, Any] = {str: f"some {a.key} \"'\\ ü ✓", int: 3, float: 1.5, bool: True}
     return fresh(a.key) if a.key.lower().endswith("id") else values[a.type]
 
@@ -155,5 +157,7 @@ def to_graphql(cls: type[Any], document: dict[str, Any]) -> dict[str, Any]:
 def every_kind(*operations: str) -> list[Any]:
     """Parameters for a test that is a rule for all kinds, or for all that offer these operations."""
     return [
-        pytest.param(kind, id=kind.name) for kind in KINDS.values() if kind.operations.issuperset(operations)
+        pytest.param(kind, id=kind.name)
+        for kind in WHOLE.kinds.values()
+        if kind.operations.issuperset(operations)
     ]

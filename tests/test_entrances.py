@@ -16,8 +16,7 @@ from urllib.parse import quote, quote_from_bytes
 import pytest
 from graphql import GraphQLError
 
-from models import json_in
-from models.declare import KINDS
+from models import WHOLE, json_in
 from resolvers.entrances import reads, whole
 from resolvers.errors import BadRequest, Unavailable
 from resolvers.graphql import literals
@@ -331,9 +330,9 @@ def made(shared: Client) -> dict[str, Callable[[Hostile], Asked]]:
     lines = [{"id": "1", "action": "add", "product": {"id": "p"}}]
     note = [{"text": "a", "date": "2026-01-01T00:00:00Z"}]
     for number in range(3):
-        shared.hold(KINDS["ProductOrder"], {"id": f"o{number}", "productOrderItem": lines, "note": note, "relatedParty": [party]})  # fmt: skip
-    shared.hold(KINDS["Individual"], {"id": "i", "givenName": "a", "familyName": "b"})
-    shared.hold(KINDS["Service"], {"id": "s", "state": "active", "serviceSpecification": {"id": "1"}, "serviceCharacteristic": [{"name": "x", "value": 1}]})  # fmt: skip
+        shared.hold(WHOLE.kinds["ProductOrder"], {"id": f"o{number}", "productOrderItem": lines, "note": note, "relatedParty": [party]})  # fmt: skip
+    shared.hold(WHOLE.kinds["Individual"], {"id": "i", "givenName": "a", "familyName": "b"})
+    shared.hold(WHOLE.kinds["Service"], {"id": "s", "state": "active", "serviceSpecification": {"id": "1"}, "serviceCharacteristic": [{"name": "x", "value": 1}]})  # fmt: skip
     return entrances("o1", "i")
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from models import WHOLE
-from models.declare import ABSTRACTS, KINDS, VALUES, Abstract, Kind, family_attributes
+from models.declare import Abstract, Kind, family_attributes
 from resolvers.graphql.graph import schema
 from tests.conftest import Client
 from tests.samples import minimal
 
 TEXT = (Path(__file__).parent.parent / "docs" / "features.md").read_text(encoding="utf-8")
-NODES: dict[str, Kind | Abstract] = {**KINDS, **ABSTRACTS}
+NODES: dict[str, Kind | Abstract] = {**WHOLE.kinds, **WHOLE.abstracts}
 REQUEST = re.compile(r"(?:(GET|POST|PATCH|DELETE) )?(/tmf-api/[^?]*)(?:\?(.*))?")
 
 
@@ -58,7 +58,7 @@ def test_each_api_and_each_of_its_features_is_answered() -> None:
 
 @functools.cache
 def _graphql_fields(name: str) -> frozenset[str]:
-    found: Any = schema()._schema.type_map.get(name)
+    found: Any = schema(WHOLE)._schema.type_map.get(name)
     return frozenset(getattr(found, "fields", ()))
 
 
@@ -67,7 +67,7 @@ def _is_declared(name: str) -> bool:
     first, *keys = name.split(".")
     if first in ("Query", "Mutation"):
         return len(keys) == 1 and keys[0] in _graphql_fields(first)
-    classes = {cls.__name__: cls for cls in (*VALUES, *(node.cls for node in NODES.values()))}
+    classes = {cls.__name__: cls for cls in (*WHOLE.values, *(node.cls for node in NODES.values()))}
     cls: Any = classes.get(first)
     for number, key in enumerate(keys, 1):
         if cls is None:

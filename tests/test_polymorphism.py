@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
+from models import WHOLE
 from models.check import holds_secrets
-from models.declare import KINDS
 from models.tables import event, idempotency, secret, table
 from resolvers.storage import copy as bulk
 from resolvers.storage.documents import prepare
@@ -161,7 +161,7 @@ CREDENTIALS: list[dict[str, Any]] = [
 
 
 def test_credentials_are_selected_by_what_they_are(client: Client) -> None:
-    client.hold(KINDS["Resource"], {"id": "r-1", "name": "line"})
+    client.hold(WHOLE.kinds["Resource"], {"id": "r-1", "name": "line"})
     media = [
         {"@type": "EmailMedium", "id": "1", "emailAddress": "ada@example.com"},
         {"@type": "PhoneMedium", "id": "2", "phoneNumber": "+44"},
@@ -229,7 +229,7 @@ def everything_stored(client: Client) -> str:
         async with client.app.state.engine.connect() as connection:
             kept = [
                 await connection.execute(sa.select(t))
-                for t in (table(KINDS["DigitalIdentity"]), event, secret)
+                for t in (table(WHOLE.kinds["DigitalIdentity"]), event, secret)
             ]
             return str([rows.all() for rows in kept])
 
@@ -284,7 +284,9 @@ def test_a_secret_stays_until_it_is_changed_cleared_or_its_credential_goes(clien
 
 
 def test_a_load_keeps_digests_as_well(client: Client, database_url: str, tmp_path: Any) -> None:
-    draft = prepare(KINDS["DigitalIdentity"], {"id": "b", "credential": _with_secrets()[:1]}, imported=True)
+    draft = prepare(
+        WHOLE.kinds["DigitalIdentity"], {"id": "b", "credential": _with_secrets()[:1]}, imported=True
+    )
     client.run(bulk.copy(client.app.state.engine, [draft], actor="test"))
     file = tmp_path / "identities.json"
     file.write_text(f'{{"@type":"DigitalIdentity","id":"f","credential":[{{"@type":"TokenCredential","id":"9",'
@@ -296,7 +298,7 @@ def test_a_load_keeps_digests_as_well(client: Client, database_url: str, tmp_pat
 
 
 def test_only_identities_hold_secrets() -> None:
-    assert [kind.name for kind in KINDS.values() if holds_secrets(kind)] == ["DigitalIdentity"]
+    assert [kind.name for kind in WHOLE.kinds.values() if holds_secrets(kind)] == ["DigitalIdentity"]
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.declare import (
-    ANY,
-    KINDS,
-    Attribute,
-    External,
-    Kind,
-    Points,
-    Reached,
-    attributes,
-    roots,
-    special_of,
-)
+from models import WHOLE
+from models.declare import ANY, Attribute, External, Kind, Points, Reached, attributes, special_of
 from models.links import relations
 from models.tables import event
 from resolvers.errors import StillReferred
@@ -322,13 +312,13 @@ def test_every_scalar_filters_and_sorts_alike_on_both_facades(shared: Client, ki
 def _links() -> list[Any]:
     """Every reference with each kind that it may lead to; one to any kind with some, and with all in turn."""
     found, turn = [], 0
-    for kind in roots():
+    for kind in WHOLE.roots:
         for relation in relations(kind):
-            names = relation.link.kinds
-            if relation.link.to is ANY:
+            names = relation.targets.held_names
+            if relation.targets.link.to is ANY:
                 names = tuple(names[(turn + n) % len(names)] for n in range(4))
                 turn += 4
-            found += [(kind, relation, KINDS[name]) for name in names]
+            found += [(kind, relation, WHOLE.kinds[name]) for name in names]
     return [pytest.param(k, r, t, id=f"{k.name}.{r.path}->{t.name}") for k, r, t in found]
 
 
@@ -346,7 +336,7 @@ def test_every_declared_reference_is_walked_both_ways(
     query = f"query Q($id: ID!) {{ {kind.singular}(id: $id) {{ {forward} }} }}"
     answer = shared.data(query, id=body["id"])[kind.singular]
     assert {"id": held["id"], "__typename": target.typename} in _found(answer)
-    assert len(shared.statements) <= 1 + len(relation.link.kinds)
+    assert len(shared.statements) <= 1 + len(relation.targets.held_names)
     query = f"query Q($id: ID!) {{ {target.singular}(id: $id) {{ {kind.plural} {{ totalCount nodes {{ id }} }} }} }}"
     back = shared.data(query, id=held["id"])[target.singular][kind.plural]
     assert back == {"totalCount": 1, "nodes": [{"id": body["id"]}]}
@@ -371,9 +361,9 @@ def _attribute(kind: Kind, relation: Any) -> Attribute:
 def _externals() -> list[Any]:
     return [
         pytest.param(kind, relation, id=f"{kind.name}.{relation.path}")
-        for kind in roots()
+        for kind in WHOLE.roots
         for relation in relations(kind)
-        if isinstance(relation.link.to, External) and not _attribute(kind, relation).server_set
+        if isinstance(relation.targets.link.to, External) and not _attribute(kind, relation).server_set
     ]
 
 
@@ -381,7 +371,7 @@ def _externals() -> list[Any]:
 def test_what_other_systems_hold_is_found_by_its_id(shared: Client, kind: Kind, relation: Any) -> None:
     id = fresh("elsewhere")
     body = create(shared, kind, _referring(kind, relation, id, None))
-    found = shared.get(url(kind), params={f"{relation.path}.{relation.link.id_key}": id})
+    found = shared.get(url(kind), params={f"{relation.path}.{relation.targets.link.id_key}": id})
     assert [one["id"] for one in found.json()] == [body["id"]]
     query = f"query Q($id: ID!) {{ {kind.singular}(id: $id) {{ {_forward(kind, relation, 'id')} }} }}"
     assert '"target": null' in json.dumps(shared.data(query, id=body["id"]))
@@ -406,9 +396,9 @@ def _referring(kind: Kind, relation: Any, id: str, target: Kind | None) -> dict[
         owner[step] = [inner] if attribute.many else inner
         owner = inner
         declared = {a.key: a for a in attributes(case)}
-    owner[relation.link.id_key] = id
-    if relation.link.type_key in declared and target:
-        owner[relation.link.type_key] = target.name
+    owner[relation.targets.link.id_key] = id
+    if relation.targets.link.type_key in declared and target:
+        owner[relation.targets.link.type_key] = target.name
     return document
 
 

@@ -11,9 +11,6 @@ inside annotations:
 Declaring a class registers it nowhere: a `World` is made of the classes that an application holds.
 """
 
-import enum
-from typing import Any
-
 from models.declare.kinds import DOMAINS, OPERATIONS, Abstract, Api, Flow, Home, Kind, Node
 from models.declare.links import ANY, External, Group, Link, Points, points_to
 from models.declare.marks import (
@@ -54,17 +51,3 @@ __all__ = [
     "plural", "points_to", "polymorphic", "reached", "reference", "resource", "resources", "special_of",
     "value",
 ]  # fmt: skip
-
-# The kinds of `models.WHOLE`, for rooms that are given no world yet.
-KINDS: dict[str, Kind] = {}
-ABSTRACTS: dict[str, Abstract] = {}
-VALUES: list[type[Any]] = []
-ENUMERATIONS: list[type[enum.StrEnum]] = []
-
-
-def kind_at(path: str) -> Kind | None:
-    return next(iter(KINDS.values())).world.kind_at(path)
-
-
-def roots() -> tuple[Kind, ...]:
-    return next(iter(KINDS.values())).world.roots

@@ -31,17 +31,6 @@ class Link:
     id_key: str = "id"
     type_key: str = "@referredType"
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        from models import WHOLE
-
-        return WHOLE.targets(self).held_names
-
-    def targets(self, referred_type: object) -> tuple[str, ...]:
-        from models import WHOLE
-
-        return WHOLE.targets(self).named(referred_type)
-
 
 @dataclass(frozen=True)
 class Points:
@@ -51,11 +40,6 @@ class Points:
     field: str
     by_href: bool = False
     """Whether it holds the address of the entity, not its id."""
-
-    def found(self, value: object) -> tuple[tuple[str, ...], str]:
-        from models import WHOLE
-
-        return WHOLE.targets(self).recorded(value)
 
 
 def points_to(to: str | Group, *, field: str, by_href: bool = False) -> Points:

@@ -21,7 +21,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
-from models.declare import Abstract, Attribute, Kind, Link, case_of, other, special_of
+from models.declare import Abstract, Attribute, Kind, Targets, case_of, other, special_of
 from models.links import relations
 from resolvers.errors import TooMuch
 from resolvers.graphql.encoding import NULL
@@ -184,10 +184,12 @@ class Compiler:
     def _by_name(self, names: Iterable[str], details: Details) -> dict[str, Level]:
         return {name: self.level(self.world.kinds[name], details) for name in names}
 
-    def to_one(self, ask: Ask, link: Link, source: Kind, path: str) -> ToOne:
+    def to_one(self, ask: Ask, targets: Targets, source: Kind, path: str) -> ToOne:
         """The link of a reference that stands at a path of the source's documents."""
-        made = self.level_of_each(ask.key, link.kinds, ask.details)
-        if any(relation.path == path and relation.link == link for relation in relations(source)):
+        made = self.level_of_each(ask.key, targets.held_names, ask.details)
+        if any(
+            relation.path == path and relation.targets.link == targets.link for relation in relations(source)
+        ):
             made.source, made.relation = source, path
         return made
 

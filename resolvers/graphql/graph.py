@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from graphql import GraphQLObjectType, GraphQLSchema
 from strawberry.federation import Schema as FederationSchema
 
-from models import WHOLE
 from models.declare import (
     Kind,
     Points,
@@ -41,28 +40,20 @@ OF_EVERY_ENTITY: tuple[OfEveryEntity, ...] = (History(),)
 """What every entity has beside its attributes and ways back: one class each."""
 
 
-def schema(world: World = WHOLE) -> FederationSchema:
-    """The schema of the graph of a world; made once."""
-    return _schema(world)
-
-
 @functools.cache
-def _schema(world: World) -> FederationSchema:
+def schema(world: World) -> FederationSchema:
+    """The schema of the graph of a world; made once."""
     return build(world, OF_EVERY_ENTITY)
 
 
-def sdl(world: World = WHOLE) -> str:
+def sdl(world: World) -> str:
     """The same in GraphQL's schema definition language."""
     return printed(schema(world))
 
 
-def graph(world: World = WHOLE) -> Graph:
-    """The graph of a world; made once."""
-    return _graph(world)
-
-
 @functools.cache
-def _graph(world: World) -> Graph:
+def graph(world: World) -> Graph:
+    """The graph of a world; made once."""
     core = schema(world)._schema
     return Graph(world, core, _fields(world, core))
 

@@ -9,7 +9,6 @@ from graphql import ExecutionResult, GraphQLError, OperationType, execute_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import WHOLE
 from models.declare import World
 from models.json_in import BadJson, decode
 from resolvers import metrics
@@ -48,7 +47,7 @@ class Asked:
 class GraphQL:
     """Answers operations over HTTP."""
 
-    def __init__(self, profile: Profile, limits: Limits | None = None, world: World = WHOLE) -> None:
+    def __init__(self, world: World, profile: Profile, limits: Limits | None = None) -> None:
         self._profile = profile
         self._limits = limits or Limits()
         self._schema = graph(world).core

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, get_named_type
 
-from models.declare import Attribute, External, Kind, Points
+from models.declare import Attribute, Kind, Points
 from models.declare import Link as Reference
 from resolvers.graphql.fields import Ask, Field
 from resolvers.graphql.plan import OF_THE_WHOLE, Grown, Level, Link, Room, Run, branches, grown
-from resolvers.storage.loaders import leads_to
 from resolvers.storage.reads import Branch
 
 if TYPE_CHECKING:
@@ -103,17 +102,19 @@ class Target(Field):
     link: Reference
 
     def write(self, made: "Object", ask: Ask) -> str:
-        link = self.link
-        if isinstance(link.to, External):
+        link, targets = self.link, made.compiler.world.targets(self.link)
+        if targets.external is not None:
             return self._external(made, ask)
         compiler, holder, path = made.compiler, made.holder, made.path
-        number = made.link(ask, (link, path), lambda: compiler.to_one(ask, link, holder, path))
+        number = made.link(ask, (link, path), lambda: compiler.to_one(ask, targets, holder, path))
         id = made.fresh()
         if isinstance(link.to, str):  # whatever type the reference carries
             made.after(f"{id} = o.get({link.id_key!r})")
-            return made.waits(number, f"({made.name(link.kinds)}, {id}, out)", f"{id} and type({id}) is str")
+            return made.waits(
+                number, f"({made.name(targets.held_names)}, {id}, out)", f"{id} and type({id}) is str"
+            )
         names = made.fresh()
-        made.after(f"{names}, {id} = {made.call(leads_to, made.name(link), 'o')}")
+        made.after(f"{names}, {id} = {made.call(targets.held, 'o')}")
         return made.waits(number, f"({names}, {id}, out)", names)
 
     def _external(self, made: "Object", ask: Ask) -> str:
@@ -143,8 +144,11 @@ class Named(Field):
 
     def write(self, made: "Entity", ask: Ask) -> str:  # type: ignore[override]
         compiler, holder, path = made.compiler, made.holder, self.attribute.key
-        number = made.link(ask, self.points, lambda: compiler.to_one(ask, self.points.link, holder, path))
+        targets = compiler.world.targets(self.points)
+        if targets.external is not None:
+            return "None"
+        number = made.link(ask, self.points, lambda: compiler.to_one(ask, targets, holder, path))
         names, id = made.fresh(), made.fresh()
-        found = made.call(self.points.found, made.column(self.attribute.name))
+        found = made.call(targets.held, made.column(self.attribute.name))
         made.after(f"{names}, {id} = {found}")
         return made.waits(number, f"({names}, {id}, out)", names)

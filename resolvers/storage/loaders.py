@@ -11,7 +11,7 @@ from typing import Any
 
 from aiodataloader import DataLoader
 
-from models.declare import External, Kind, Link
+from models.declare import Kind
 from models.tables import key_of
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row
@@ -69,11 +69,3 @@ class Loaders:
 
             self._made[name] = DataLoader(batch)
         return self._made[name]
-
-
-def leads_to(link: Link, reference: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """Names of the kinds that may hold what a reference points to, and its id; no names: none is ours."""
-    id = reference.get(link.id_key)
-    if isinstance(link.to, External) or not isinstance(id, str) or not id:
-        return (), ""
-    return link.targets(reference.get(link.type_key)), id

@@ -25,7 +25,7 @@ from starlette.routing import Mount, Route
 
 import app
 from models import WHOLE
-from models.declare import ABSTRACTS, KINDS, Abstract, Kind
+from models.declare import Abstract, Kind
 from models.links import ways_back
 from resolvers.access import guard, keys, tokens
 from resolvers.access.keys import KeysUnusable
@@ -115,7 +115,7 @@ def bearer(token: str) -> dict[str, str]:
 def all_but(kind: Kind, right: str) -> dict[str, str]:
     """The header of a request that may do everything, except this."""
     lacking = {scope(kind, right), scope(kind.root, right)}
-    return scoped(*(scope(k, r) for k in KINDS.values() for r in RIGHTS if scope(k, r) not in lacking))
+    return scoped(*(scope(k, r) for k in WHOLE.kinds.values() for r in RIGHTS if scope(k, r) not in lacking))
 
 
 def jwks(*keys: Key) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def test_every_algorithm_of_ours_gets_in(guarded: Client, algorithm: str) -> Non
 
 
 def url_of(name: str) -> str:
-    return KINDS[name].homes[0].url
+    return WHOLE.kinds[name].homes[0].url
 
 
 @pytest.mark.parametrize(
@@ -527,14 +527,14 @@ def assert_forbidden(errors: list[dict[str, Any]], path: list[Any], kind: Kind, 
 
 
 def test_every_query_field_is_of_a_kind_or_known() -> None:
-    core: Any = schema()._schema
-    nodes = (*KINDS.values(), *ABSTRACTS.values())
+    core: Any = schema(WHOLE)._schema
+    nodes = (*WHOLE.kinds.values(), *WHOLE.abstracts.values())
     ours = {name for node in nodes for name in (node.singular, node.plural)}
     assert core.query_type.fields.keys() - ours == {"node", "_service", "_entities"}
     assert core.subscription_type is None
     operations = {"create": "create", "update": "patch", "delete": "delete"}
     written = {
-        f"{verb}{k.name}" for k in KINDS.values() for verb, o in operations.items() if o in k.operations
+        f"{verb}{k.name}" for k in WHOLE.kinds.values() for verb, o in operations.items() if o in k.operations
     }
     assert set(core.mutation_type.fields) == written
 
@@ -613,17 +613,21 @@ def test_all_that_a_store_reads_and_writes_passes_the_gate() -> None:
 
 
 def test_a_target_that_one_may_not_read_is_null_with_an_error(guarded: Client) -> None:
-    customer = guarded.hold(KINDS["Customer"], minimal(KINDS["Customer"]))
+    customer = guarded.hold(WHOLE.kinds["Customer"], minimal(WHOLE.kinds["Customer"]))
     parties = [{"id": customer.id, "name": "Ann", "@referredType": "Customer"}]
-    order = guarded.hold(KINDS["ProductOrder"], {**minimal(KINDS["ProductOrder"]), "relatedParty": parties})
-    category = guarded.hold(KINDS["Category"], {**minimal(KINDS["Category"]), "parentId": "top"})
+    order = guarded.hold(
+        WHOLE.kinds["ProductOrder"], {**minimal(WHOLE.kinds["ProductOrder"]), "relatedParty": parties}
+    )
+    category = guarded.hold(WHOLE.kinds["Category"], {**minimal(WHOLE.kinds["Category"]), "parentId": "top"})
     query = f"""{{
         productOrder(id: "{order.id}") {{ id relatedParty {{ name target {{ __typename }} }} }}
         category(id: "{category.id}") {{ parentId parent {{ id }} }}
         customer(id: "{customer.id}") {{ id }}
         another: productOrder(id: "{order.id}") {{ id }}
     }}"""
-    answer = guarded.post("/graphql", {"query": query}, headers=all_but(KINDS["Customer"], "read")).json()
+    answer = guarded.post(
+        "/graphql", {"query": query}, headers=all_but(WHOLE.kinds["Customer"], "read")
+    ).json()
     assert answer["data"] == {
         "productOrder": {"id": order.id, "relatedParty": [{"name": "Ann", "target": None}]},
         "category": {"parentId": "top", "parent": None},
@@ -636,7 +640,7 @@ def test_a_target_that_one_may_not_read_is_null_with_an_error(guarded: Client) -
 
 
 def test_what_one_may_not_read_is_not_expanded_either(guarded: Client) -> None:
-    product, order = KINDS["Product"], KINDS["ProductOrder"]
+    product, order = WHOLE.kinds["Product"], WHOLE.kinds["ProductOrder"]
     held = guarded.hold(product, minimal(product))
     lines = [{"id": "1", "action": "add", "product": {"id": held.id}}]
     guarded.hold(order, {**minimal(order), "id": fresh(), "productOrderItem": lines})
@@ -651,7 +655,7 @@ def test_what_one_may_not_read_is_not_expanded_either(guarded: Client) -> None:
 
 
 def test_node_finds_what_one_may_read(guarded: Client) -> None:
-    held = guarded.hold(KINDS["Service"], {**minimal(KINDS["Service"]), "id": fresh("node")})
+    held = guarded.hold(WHOLE.kinds["Service"], {**minimal(WHOLE.kinds["Service"]), "id": fresh("node")})
     query = f'{{ node(id: "{held.id}") {{ __typename }} }}'
     body = {"query": query}
     found = guarded.post("/graphql", body, headers=scoped("*:service:read")).json()
@@ -673,7 +677,7 @@ def test_events_name_the_subject(guarded: Client) -> None:
 
 def test_what_is_created_later_needs_the_scope_of_its_kind(guarded: Client) -> None:
     """And not that of the monitor, which the server itself makes."""
-    kind = KINDS["Service"]
+    kind = WHOLE.kinds["Service"]
     url, document = "/tmf-api/ServiceActivationAndConfiguration/v4/service", minimal(kind)
     wait = {"Prefer": "respond-async"}
     refused = guarded.post(url, document, headers={**all_but(kind, "write"), **wait})

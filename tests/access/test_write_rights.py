@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from models.declare import KINDS, Kind
+from models import WHOLE
+from models.declare import Kind
 from schema.scopes import scope
 from tests.access.test_auth import beside, guarded, key_file, scoped  # noqa: F401  (fixtures)
 from tests.conftest import Client
@@ -127,7 +128,7 @@ def test_a_write_tells_of_an_entity_to_readers_alone(guarded: Client, kind: Kind
 
 
 def test_over_graphql_a_writer_gets_the_id(guarded: Client) -> None:  # noqa: F811
-    kind = KINDS["Service"]
+    kind = WHOLE.kinds["Service"]
     id = held(guarded, kind)
     query = f'mutation {{ updateService(id: "{id}", input: {{ name: "new" }}) {{ id href name }} }}'
     answer = guarded.post("/graphql", {"query": query}, headers=scoped(scope(kind, "write"))).json()
@@ -140,7 +141,7 @@ def test_over_graphql_a_writer_gets_the_id(guarded: Client) -> None:  # noqa: F8
 
 
 def test_an_illegal_move_names_no_state_to_one_who_may_not_read(guarded: Client) -> None:  # noqa: F811
-    kind = KINDS["ProductOrder"]
+    kind = WHOLE.kinds["ProductOrder"]
     id = guarded.hold(kind, {**minimal(kind), "state": "completed"}).id
     path, change = f"{kind.homes[0].url}/{id}", {"state": "inProgress"}
     blind = guarded.patch(path, change, headers={**scoped(scope(kind, "write")), **MERGE})
@@ -154,7 +155,7 @@ def test_a_refusal_is_logged_with_who_and_what(
     guarded: Client,  # noqa: F811
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    kind = KINDS["Individual"]
+    kind = WHOLE.kinds["Individual"]
     who = scoped(scope(kind, "read"), sub="eve\nForged line")
     with caplog.at_level(logging.INFO, "tmfgraph.auth"):
         for _ in range(3):
@@ -168,24 +169,24 @@ def test_a_refusal_is_logged_with_who_and_what(
 
 
 def writer(kind: str, *more: str) -> dict[str, str]:
-    return scoped(scope(KINDS[kind], "write"), scope(KINDS[kind], "read"), *more)
+    return scoped(scope(WHOLE.kinds[kind], "write"), scope(WHOLE.kinds[kind], "read"), *more)
 
 
 def test_a_report_of_usage_is_for_those_who_may_read_usage(guarded: Client) -> None:  # noqa: F811
-    url = KINDS["QueryUsageConsumption"].homes[0].url
-    guarded.hold(KINDS["Usage"], {**minimal(KINDS["Usage"]), "usageType": CANARY})
+    url = WHOLE.kinds["QueryUsageConsumption"].homes[0].url
+    guarded.hold(WHOLE.kinds["Usage"], {**minimal(WHOLE.kinds["Usage"]), "usageType": CANARY})
     refused = guarded.post(url, {}, headers=writer("QueryUsageConsumption"))
-    assert refused.status_code == 403 and refused.json()["scope"] == scope(KINDS["Usage"], "read")
-    reads = scope(KINDS["Usage"], "read")
+    assert refused.status_code == 403 and refused.json()["scope"] == scope(WHOLE.kinds["Usage"], "read")
+    reads = scope(WHOLE.kinds["Usage"], "read")
     assert CANARY in guarded.post(url, {}, headers=writer("QueryUsageConsumption", reads)).text
     by_product = {"searchCriteria": {"service": [{"id": "s"}]}}
     refused = guarded.post(url, by_product, headers=writer("QueryUsageConsumption", reads))
-    assert refused.json()["scope"] == scope(KINDS["Product"], "read")
+    assert refused.json()["scope"] == scope(WHOLE.kinds["Product"], "read")
 
 
 @pytest.mark.parametrize(("job", "right"), [("ImportJob", "write"), ("ExportJob", "read")])
 def test_a_job_needs_the_rights_over_what_it_is_about(guarded: Client, job: str, right: str) -> None:  # noqa: F811
-    url, offering = KINDS[job].homes[0].url, scope(KINDS["ProductOffering"], right)
+    url, offering = WHOLE.kinds[job].homes[0].url, scope(WHOLE.kinds["ProductOffering"], right)
     document = {"url": "f.ndjson", "path": "/productOffering"}
     assert guarded.post(url, document, headers=writer(job)).json()["scope"] == offering
     assert guarded.post(url, document, headers=writer(job, offering)).status_code == 201
@@ -201,19 +202,19 @@ def test_a_job_needs_the_rights_over_what_it_is_about(guarded: Client, job: str,
 
 def test_a_search_for_time_slots_tells_nothing_but_what_is_free(guarded: Client) -> None:  # noqa: F811
     """Decided in docs/auth.md: whoever may search learns what is taken, and nothing of the appointments."""
-    kind = KINDS["Appointment"]
+    kind = WHOLE.kinds["Appointment"]
     guarded.hold(kind, {**minimal(kind), "description": CANARY, "status": "confirmed"})
-    answer = guarded.post(KINDS["SearchTimeSlot"].homes[0].url, {}, headers=writer("SearchTimeSlot"))
+    answer = guarded.post(WHOLE.kinds["SearchTimeSlot"].homes[0].url, {}, headers=writer("SearchTimeSlot"))
     assert answer.status_code == 201 and CANARY not in answer.text
 
 
 def test_a_request_to_cancel_tells_no_state_to_one_who_may_not_read_orders(guarded: Client) -> None:  # noqa: F811
     """Decided in docs/auth.md: the right to ask is the right to cancel; the order itself stays unseen."""
-    kind = KINDS["ProductOrder"]
+    kind = WHOLE.kinds["ProductOrder"]
     open_, ended = (
         guarded.hold(kind, {**minimal(kind), "state": state}).id for state in ("inProgress", "completed")
     )
-    url = KINDS["CancelProductOrder"].homes[0].url
+    url = WHOLE.kinds["CancelProductOrder"].homes[0].url
     who = writer("CancelProductOrder")
     assert guarded.post(url, {"productOrder": {"id": open_}}, headers=who).json()["state"] == "done"
     refused = guarded.post(url, {"productOrder": {"id": ended}}, headers=who)
@@ -222,11 +223,11 @@ def test_a_request_to_cancel_tells_no_state_to_one_who_may_not_read_orders(guard
 
 def test_a_bill_on_demand_names_no_currencies_to_one_who_may_not_read_rates(guarded: Client) -> None:  # noqa: F811
     """Decided in docs/auth.md: the request makes the bill, and tells its id alone."""
-    account, kind = fresh("account"), KINDS["AppliedCustomerBillingRate"]
+    account, kind = fresh("account"), WHOLE.kinds["AppliedCustomerBillingRate"]
     for unit in ("EUR", "USD"):
         amount = {"unit": unit, "value": 5}
         more = {"billingAccount": {"id": account}, "isBilled": False, "taxExcludedAmount": amount}
         guarded.hold(kind, {**minimal(kind), **more, "taxIncludedAmount": amount})
-    url = KINDS["CustomerBillOnDemand"].homes[0].url
+    url = WHOLE.kinds["CustomerBillOnDemand"].homes[0].url
     refused = guarded.post(url, {"billingAccount": {"id": account}}, headers=writer("CustomerBillOnDemand"))
     assert refused.status_code == 409 and "USD" not in refused.text

@@ -20,14 +20,14 @@ from typing import Any
 
 import asyncpg
 
-from models.declare import KINDS
+from models import WHOLE
 from models.tables import table_name
 from tests.attack.inputs import JSON, Answer, Request
 from tests.attack.measure import Address, Probe, Sample, Server, attacked, connect, p95, receive, wire
 from tmfgraph.embedded import EmbeddedPostgres
 
-CUSTOMERS = KINDS["Customer"].homes[0].url
-CATEGORIES = KINDS["Category"].homes[0].url
+CUSTOMERS = WHOLE.kinds["Customer"].homes[0].url
+CATEGORIES = WHOLE.kinds["Category"].homes[0].url
 
 
 @dataclass
@@ -141,7 +141,7 @@ def idle(server: Server, seconds: float) -> Found:
 def slow_readers(server: Server, seconds: float) -> Found:
     """Large answers that nobody reads."""
     found = Found("slow_readers")
-    url, stamp = KINDS["UsageSpecification"].homes[0].url, time.time_ns()
+    url, stamp = WHOLE.kinds["UsageSpecification"].homes[0].url, time.time_ns()
     ids = [f"{stamp}-{number}" for number in range(8)]
     for id in ids:
         document = {"id": id, "name": "large", "description": "x" * 990_000}
@@ -343,7 +343,7 @@ def _until(true: Callable[[], bool], seconds: float) -> float | None:
 def disconnects(server: Server, seconds: float) -> Found:
     """Clients that go while their statement runs: within a second it must be gone as well."""
     found = Found("disconnects")
-    name, id = table_name(KINDS["Category"]), f"gone-{time.time_ns()}"
+    name, id = table_name(WHOLE.kinds["Category"]), f"gone-{time.time_ns()}"
     server.send(Request("POST", CATEGORIES, json.dumps({"id": id, "name": "n"}).encode(), (JSON,)))
     query = json.dumps({"query": f"{{ categories(first: 7) {{ nodes {{ id }} }} }} # {id}"}).encode()
     mutation = json.dumps(
@@ -379,7 +379,7 @@ def disconnects(server: Server, seconds: float) -> Found:
 def locks(server: Server, seconds: float) -> Found:
     """Writes to what somebody else holds: 503 or 409 in time, and others are answered meanwhile."""
     found = Found("locks")
-    name, id = table_name(KINDS["Category"]), f"held-{time.time_ns()}"
+    name, id = table_name(WHOLE.kinds["Category"]), f"held-{time.time_ns()}"
     server.send(Request("POST", CATEGORIES, json.dumps({"id": id, "name": "n"}).encode(), (JSON,)))
     mutation = json.dumps(
         {"query": f'mutation {{ updateCategory(id: "{id}", input: {{name: "x"}}) {{ id }} }}'}
@@ -493,7 +493,7 @@ def worker(server: Server, seconds: float) -> Found:
     found = Found("worker")
     stamp = time.time_ns()
     names = ["x" * 300, "é" * 200, "a/" * 200, "x" * 10_000, "..", "a\u0000b"] * 5
-    urls = {name: KINDS[name].homes[0].url for name in ("ImportJob", "ExportJob")}
+    urls = {name: WHOLE.kinds[name].homes[0].url for name in ("ImportJob", "ExportJob")}
     accepted = []
     for number, name in enumerate(names):
         for url in urls.values():

@@ -6,7 +6,7 @@ from typing import Any
 from graphql import get_introspection_query
 from graphql.language.print_string import print_string
 
-from models.declare import KINDS
+from models import WHOLE
 from tests.attack.inputs import GRAPHQL_BODY, JSON, Attack, Maker, Request, attack, nested
 from tests.samples import complete, to_graphql
 
@@ -366,7 +366,10 @@ def open_values(m: Maker) -> Attack:
             yield f"{value} was stored as null"
 
     return Attack(
-        f"{value[:20]} stored", (m.graphql(text), read), judge, cleanup=(m.delete(KINDS["Service"], id),)
+        f"{value[:20]} stored",
+        (m.graphql(text), read),
+        judge,
+        cleanup=(m.delete(WHOLE.kinds["Service"], id),),
     )
 
 
@@ -535,7 +538,7 @@ def service_sdl(m: Maker) -> Attack:
 @attack
 def history(m: Maker) -> Attack:
     """All that an entity ever was, of many entities under many names."""
-    kind, id = KINDS["Category"], m.fresh()
+    kind, id = WHOLE.kinds["Category"], m.fresh()
     revisions, size, count = m.size(3, 40), m.size(100, 30_000), m.size(1, 60)
     steps = [m.post(kind, m.document(kind, id=id))]
     steps += [m.patch(kind, id, {"description": f"{n}{m.text(size)}"}) for n in range(revisions)]
@@ -557,7 +560,7 @@ def history(m: Maker) -> Attack:
 @attack
 def mutations(m: Maker) -> Attack:
     """Writes that are large, many in one operation, or wrong."""
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     count, size = m.size(1, 120), m.size(100, 100_000)
     ids = [m.fresh() for _ in range(count)]
     match m.rng.choice(["one", "many", "invalid", "updates", "whole"]):
@@ -589,7 +592,7 @@ def mutations(m: Maker) -> Attack:
             variables = {"i": {"description": m.text(size)}}
             ids = ids[:1]
         case _:
-            kind = KINDS["Service"]
+            kind = WHOLE.kinds["Service"]
             document = to_graphql(kind.cls, complete(kind)) | {"id": ids[0]}
             text = "mutation ($i: ServiceCreate!) { createService(input: $i) { id } }"
             document["name"] = m.text(size)

@@ -12,7 +12,8 @@ from typing import Any
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLScalarType, get_named_type
 from graphql.language.print_string import print_string
 
-from models.declare import KINDS, Kind
+from models import WHOLE
+from models.declare import Kind
 from tests.differential import queries
 from tests.differential.queries import Map, Step
 from tests.samples import minimal
@@ -117,7 +118,7 @@ class Maker:
 
     @functools.cached_property
     def kinds(self) -> list[Kind]:
-        return list(KINDS.values())
+        return list(WHOLE.kinds.values())
 
     def kind(self, *operations: str, held: bool = False) -> Kind:
         """A kind that offers these operations; `held`: that the server holds some of."""

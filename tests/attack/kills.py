@@ -27,7 +27,6 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import WHOLE
-from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table, table_name
 from resolvers.storage import reindex, sequencer
 from resolvers.storage.engine import new_engine
@@ -35,7 +34,7 @@ from tests.serving import Serving, open_directory, serving
 from tmfgraph import migrate
 from tmfgraph.embedded import EmbeddedPostgres
 
-SERVICE = KINDS["Service"].homes[0].url
+SERVICE = WHOLE.kinds["Service"].homes[0].url
 WRITERS = 6
 SECONDS_TO_RECOVER = 60.0
 
@@ -359,7 +358,7 @@ def check(dsn: str, load: Load) -> list[str]:
 
 async def _check(dsn: str, load: Load) -> list[str]:
     faults = []
-    name = table_name(KINDS["Service"])
+    name = table_name(WHOLE.kinds["Service"])
     connection = await asyncpg.connect(dsn)
     try:
         rows = await connection.fetch(f"select id, revision, document from {name}")
@@ -433,7 +432,7 @@ async def _derived(dsn: str) -> list[Sequence[str]]:
     engine = new_engine(dsn)
     try:
         async with engine.connect() as connection:
-            tables = [*(table(kind) for kind in roots()), reference, characteristic, event]
+            tables = [*(table(kind) for kind in WHOLE.roots), reference, characteristic, event]
             return [sorted(map(repr, (await connection.execute(sa.select(one))).all())) for one in tables]
     finally:
         await engine.dispose()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from models.declare import KINDS
+from models import WHOLE
 from tests.attack import graphql_inputs, probe, rest_inputs
 from tests.attack.inputs import ATTACKS, Answer, Attack, Request, made
 from tests.serving import Serving, open_directory, serving
@@ -173,7 +173,7 @@ class Server:
     def ids(self) -> dict[str, list[str]]:
         """Some ids of each kind, of what the server holds."""
         found = {}
-        for kind in KINDS.values():
+        for kind in WHOLE.kinds.values():
             answer = self.send(Request("GET", f"{kind.homes[0].url}?limit=5&fields=none"))
             found[kind.name] = [one["id"] for one in answer.json or ()]
         return found
@@ -562,7 +562,7 @@ def run(
 
 
 def _target(server: Server) -> str:
-    kind = KINDS["Customer"]
+    kind = WHOLE.kinds["Customer"]
     path = kind.homes[0].url
     found = server.send(Request("GET", f"{path}?limit=1&fields=none")).json
     return f"{path}/{found[0]['id']}"
@@ -587,7 +587,7 @@ def sorts(ids: Mapping[str, Sequence[str]], stamp: str) -> dict[str, Any]:
 
     customer = ids["Customer"][0]
     large = "x" * 20_000
-    category = KINDS["Category"].homes[0].url
+    category = WHOLE.kinds["Category"].homes[0].url
     return {
         "queries": lambda n: graphql("query ($id: ID!) { customer(id: $id) { id name engagedParty { target { __typename } } } }", id=customer),
         "mutations": lambda n: graphql(
@@ -629,7 +629,7 @@ def growth(server: Server, *, requests: int, batches: int = 3, only: Sequence[st
     """Sends so many of each sort, several times, after a warm-up that fills what is kept of them."""
     body = json.dumps({"id": "grown", "name": "n"}).encode()
     server.send(
-        Request("POST", KINDS["Category"].homes[0].url, body, (("Content-Type", "application/json"),))
+        Request("POST", WHOLE.kinds["Category"].homes[0].url, body, (("Content-Type", "application/json"),))
     )
     found = []
     for sort, make in sorts(server.ids(), f"s{os.getpid()}").items():

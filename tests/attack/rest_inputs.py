@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from models.declare import KINDS
+from models import WHOLE
 from tests.attack.inputs import (
     JSON,
     JSON_PATCH,
@@ -144,7 +144,7 @@ def growing(m: Maker) -> Attack:
         query = [{"op": "add", "path": "/x/c?x.a=b", "value": m.text(size // 10)} for _ in range(steps)]
         requests.append(m.patch(kind, id, query, media))
     else:
-        kind = KINDS["Category"]
+        kind = WHOLE.kinds["Category"]
         requests = [m.post(kind, {"id": id, "name": "n"})]
         text = f'mutation ($i: CategoryUpdate!) {{ updateCategory(id: "{id}", input: $i) {{ id }} }}'
         requests += [m.graphql(text, {"i": {"extension": {f"x{n}": m.text(240_000)}}}) for n in range(14)]
@@ -379,7 +379,7 @@ def indexed_text(m: Maker) -> Attack:
 @attack
 def lists_of_large(m: Maker) -> Attack:
     """Lists of documents that are each as large as may be."""
-    kind = KINDS["UsageSpecification"]
+    kind = WHOLE.kinds["UsageSpecification"]
     count, size = m.size(3, 15), m.size(200_000, 990_000)
     ids = [m.fresh() for _ in range(count)]
     requests = [m.post(kind, m.document(kind, id=id, xLarge=m.text(size))) for id in ids]
@@ -395,7 +395,7 @@ def lists_of_large(m: Maker) -> Attack:
 @attack
 def bulk(m: Maker) -> Attack:
     """Many creations in one request."""
-    kind = m.rng.choice([KINDS["Category"], KINDS["Individual"], m.kind("create", "delete")])
+    kind = m.rng.choice([WHOLE.kinds["Category"], WHOLE.kinds["Individual"], m.kind("create", "delete")])
     count = m.size(5, 4_000)
     documents = [m.document(kind) for _ in range(count)]
     if m.rng.random() < 0.3:
@@ -415,7 +415,7 @@ def bulk(m: Maker) -> Attack:
 @attack
 def foreign_pages(m: Maker) -> Attack:
     """What a page of another site can make a browser send without asking this server first."""
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     id = m.fresh()
     document = json.dumps({"id": id, "name": "from another site"}).encode()
     mutation = f'mutation {{ createCategory(input: {{ id: "{id}", name: "n" }}) {{ id }} }}'
@@ -465,7 +465,7 @@ def foreign_pages(m: Maker) -> Attack:
 @attack
 def jobs(m: Maker) -> Attack:
     """Import and export jobs whose files have names that no file can have, or should not have."""
-    kind = KINDS[m.rng.choice(["ImportJob", "ExportJob"])]
+    kind = WHOLE.kinds[m.rng.choice(["ImportJob", "ExportJob"])]
     name = m.rng.choice(
         ["x" * m.size(200, 100_000), "../" * m.size(1, 300) + "etc/passwd", "/etc/passwd", "a\u0000b", "", ".", "..", "a/b/c", "é" * 200,
          "file:///etc/passwd", "http://169.254.169.254/", "\\\\host\\share", "con", "a" * 255, "a" * 251 + ".json", "%2e%2e%2fx", "a\nb", "-rf"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.declare import KINDS
+from models import WHOLE
 from tests.attack import connections, kills
 from tests.attack.inputs import ATTACKS, made
 from tests.attack.measure import GENEROUS, Server, attacked, growth, run
@@ -19,7 +19,7 @@ def server() -> Iterator[Server]:
 @pytest.mark.parametrize("kind", ATTACKS)
 def test_each_seed_makes_an_attack(kind: str) -> None:
     for number in range(5):
-        assert made(kind, 1, number, {name: ["one"] for name in KINDS}, "salt").requests
+        assert made(kind, 1, number, {name: ["one"] for name in WHOLE.kinds}, "salt").requests
 
 
 def test_no_request_hurts(server: Server) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncTransaction
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.background import worker
 from resolvers.behaviour.cancel import CANCELS
 from tests.behaviour.test_tasks import PATHS
@@ -80,11 +80,13 @@ def test_a_worker_with_tasks_ends_after_the_one_that_it_is_at(
     ids = []
     for _ in range(4):
         line = {"id": "1", "action": "add", "service": {"id": "s"}}
-        order = client.hold(KINDS[task.kind], {"id": fresh("o"), "state": "inProgress", task.items: [line]})
+        order = client.hold(
+            WHOLE.kinds[task.kind], {"id": fresh("o"), "state": "inProgress", task.items: [line]}
+        )
         request = {task.order: {"id": order.id}, "requestedCancellationDate": "2026-01-01T00:00:00.000Z"}
-        ids.append(client.hold(KINDS[CANCEL], request).id)
+        ids.append(client.hold(WHOLE.kinds[CANCEL], request).id)
     ends(client, monkeypatch, client.app.state.worker, held)
-    states = [client.get(f"{KINDS[CANCEL].homes[0].url}/{id}").json()["state"] for id in ids]
+    states = [client.get(f"{WHOLE.kinds[CANCEL].homes[0].url}/{id}").json()["state"] for id in ids]
     assert states.count("done") == held - 1
 
 

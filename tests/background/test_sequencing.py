@@ -12,7 +12,6 @@ import asyncpg
 import pytest
 
 from models import WHOLE
-from models.declare import KINDS
 from resolvers import metrics
 from resolvers.background.sequencing import Sequencer
 from resolvers.storage import reindex, sequencer
@@ -22,7 +21,7 @@ from tmfgraph import demo, load
 from tmfgraph.settings import Settings
 
 CUSTOMER = "/tmf-api/customerManagement/v4/customer"
-ORDER = KINDS["ProductOrder"].homes[0].url
+ORDER = WHOLE.kinds["ProductOrder"].homes[0].url
 PARTY = {"id": "1", "@referredType": "Individual"}
 
 
@@ -64,8 +63,8 @@ def test_each_way_of_writing_leaves_an_event_to_be_numbered(client: Client, data
         'mutation { createCustomer(input: {id: "c", name: "n", engagedParty: {id: "1", atReferredType: "Individual"}}) { id } }'
     )
     assert client.delete(f"{CUSTOMER}/b").status_code == 204
-    client.hold(KINDS["Customer"], customer("d"))
-    client.hold(KINDS["Customer"], customer("d", "other"))
+    client.hold(WHOLE.kinds["Customer"], customer("d"))
+    client.hold(WHOLE.kinds["Customer"], customer("d", "other"))
     written = [("a", n) for n in (1, 2, 3)] + [("b", n) for n in (1, 2, 3)] + [("c", 1), ("d", 1), ("d", 2)]
     assert number(client) == len(written)
     numbered = positions(client, database_url)
@@ -75,9 +74,9 @@ def test_each_way_of_writing_leaves_an_event_to_be_numbered(client: Client, data
 
 
 def test_what_follows_from_a_write_is_numbered_with_it(client: Client, database_url: str) -> None:
-    order = client.post(KINDS["ServiceOrder"].homes[0].url, minimal(KINDS["ServiceOrder"])).json()
+    order = client.post(WHOLE.kinds["ServiceOrder"].homes[0].url, minimal(WHOLE.kinds["ServiceOrder"])).json()
     asked = {"serviceOrder": {"id": order["id"], "@referredType": "ServiceOrder"}}
-    assert client.post(KINDS["CancelServiceOrder"].homes[0].url, asked).status_code == 201
+    assert client.post(WHOLE.kinds["CancelServiceOrder"].homes[0].url, asked).status_code == 201
     assert number(client) >= 3
     moments = client.run(_moments(database_url))
     assert [len(group) for group in moments.values()] == [len(positions(client, database_url))]
@@ -104,8 +103,8 @@ def test_all_that_a_load_writes_is_quiet(
         assert code == 0
 
     if strict:
-        client.hold(KINDS["Individual"], {"id": "1", "givenName": "g", "familyName": "f"})
-    client.hold(KINDS["Customer"], customer("a"))
+        client.hold(WHOLE.kinds["Individual"], {"id": "1", "givenName": "g", "familyName": "f"})
+    client.hold(WHOLE.kinds["Customer"], customer("a"))
     loaded(customer("b"), customer("c"), customer("b", "other"))
     loaded(customer("a", "other"), customer("d"))
     number(client)

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.declare import KINDS
+from models import WHOLE
 from models.tables import table_name
 from resolvers.background.worker import INTERRUPTED, TRIES_AT_MOST
 from resolvers.behaviour.cancel import CANCELS
@@ -21,7 +21,7 @@ DUE = "2026-01-01T00:00:00.000Z"
 CANCEL = "CancelServiceOrder"
 LOOK = 3
 """How many statements it takes to see what is due: one, in a transaction."""
-START = KINDS[CANCEL].flow.starts[0]  # type: ignore[union-attr]
+START = WHOLE.kinds[CANCEL].flow.starts[0]  # type: ignore[union-attr]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def locked(client: Client, url: str, *kinds: str) -> Iterator[None]:
         connection = await asyncpg.connect(url)
         await connection.execute("begin")
         for kind in kinds:
-            await connection.execute(f"select 1 from {table_name(KINDS[kind])} for update")
+            await connection.execute(f"select 1 from {table_name(WHOLE.kinds[kind])} for update")
         return connection
 
     connection = client.run(lock())
@@ -64,15 +64,17 @@ def cancellation(client: Client, name: str = CANCEL) -> str:
     """Id of a request to cancel an open order, which is due."""
     task = CANCELS[name]
     line = {"id": "1", "action": "add", "service": {"id": "s"}}
-    order = client.hold(KINDS[task.kind], {"id": fresh("o"), "state": "inProgress", task.items: [line]}).id
+    order = client.hold(
+        WHOLE.kinds[task.kind], {"id": fresh("o"), "state": "inProgress", task.items: [line]}
+    ).id
     request = {task.order: {"id": order}, "requestedCancellationDate": DUE}
-    return client.hold(KINDS[name], request).id
+    return client.hold(WHOLE.kinds[name], request).id
 
 
 def monitored(client: Client) -> str:
     """Address of the monitor of a service that is to be made."""
     base, path, kind = ASYNCHRONOUS[0]
-    answer = client.post(f"{base}/{path}", minimal(KINDS[kind]), headers={"Prefer": "respond-async"})
+    answer = client.post(f"{base}/{path}", minimal(WHOLE.kinds[kind]), headers={"Prefer": "respond-async"})
     return answer.json()["href"]
 
 
@@ -133,7 +135,7 @@ def test_a_task_that_another_takes_between_look_and_claim_is_passed_over(
     async def taken() -> Any:
         found = await worker._due(worker._duties)
         connection = await asyncpg.connect(database_url)
-        await connection.execute(f"begin; select 1 from {table_name(KINDS[CANCEL])} for update")
+        await connection.execute(f"begin; select 1 from {table_name(WHOLE.kinds[CANCEL])} for update")
         try:
             return [await worker._one(duty, key) for duty, keys in found for key in keys]
         finally:
@@ -181,7 +183,7 @@ def test_a_file_that_cannot_be_used_ends_the_job(client: Client, tmp_path: Path,
     (exchange / "file").write_text("", encoding="utf-8")
     (exchange / "ring").symlink_to("ring")
     names = ["directory", "file/below", "ring", "n" * 300, "d/" * 3000]
-    ids = [client.hold(KINDS[kind], {"url": name, "status": "Not Started"}).id for name in names]
+    ids = [client.hold(WHOLE.kinds[kind], {"url": name, "status": "Not Started"}).id for name in names]
     assert client.carry_out() == len(names)
     for id in ids:
         done = get(client, kind, id)
@@ -204,10 +206,10 @@ def test_an_export_replaces_its_own_file_and_none_of_others(client: Client, tmp_
     assert file.read_text(encoding="utf-8") == "of the operator"
     assert [export("mine.ndjson"), export("mine.ndjson")] == ["Succeeded", "Succeeded"]
     # The same name, asked for by somebody else.
-    id = client.hold(KINDS["ExportJob"], {"url": "mine.ndjson", "status": "Not Started"}).id
+    id = client.hold(WHOLE.kinds["ExportJob"], {"url": "mine.ndjson", "status": "Not Started"}).id
     store = client.store
     store.actor = "somebody-else"
-    other = client.run(store.create(KINDS["ExportJob"], {"url": "mine.ndjson"})).id
+    other = client.run(store.create(WHOLE.kinds["ExportJob"], {"url": "mine.ndjson"})).id
     assert client.carry_out() == 2
     assert get(client, "ExportJob", id)["status"] == "Succeeded"
     assert get(client, "ExportJob", other)["status"] == "Failed"

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from models import WHOLE
-from models.declare import KINDS
 from models.times import instant
 from resolvers.behaviour.cancel import CANCELS
 from resolvers.behaviour.reactions import REACTIONS
@@ -19,7 +18,7 @@ from resolvers.storage.store import Store
 from tests.conftest import Client
 from tests.samples import fresh, minimal
 
-PATHS = {name: kind.homes[0].url for name, kind in KINDS.items()}
+PATHS = {name: kind.homes[0].url for name, kind in WHOLE.kinds.items()}
 
 
 def post(client: Client, kind: str, document: dict[str, Any], status: int = 201) -> Any:
@@ -34,7 +33,7 @@ def get(client: Client, kind: str, id: str) -> Any:
 
 def states(client: Client, kind: str, id: str) -> list[Any]:
     """The states that an entity went through, by its history."""
-    singular = KINDS[kind].singular
+    singular = WHOLE.kinds[kind].singular
     query = f"query Q($id: ID!) {{ {singular}(id: $id) {{ history {{ stateAfter }} }} }}"
     return [e["stateAfter"] for e in client.data(query, id=id)[singular]["history"]]
 
@@ -52,7 +51,7 @@ def order_of(client: Client, name: str, state: str) -> str:
     if task.kind != "ResourceOrder":
         lines[0] = {**line, task.items: [{**line, "id": "1.1"}]}
     document = {"id": fresh("order"), "state": state, task.items: lines}
-    return client.hold(KINDS[task.kind], document).id
+    return client.hold(WHOLE.kinds[task.kind], document).id
 
 
 def request(name: str, order: str, **more: Any) -> dict[str, Any]:
@@ -70,12 +69,12 @@ def test_a_request_moves_its_order_to_cancelled(shared: Client, name: str) -> No
     assert states(shared, task.kind, order) == [
         "inProgress", "assessingCancellation", "pendingCancellation", "cancelled",
     ]  # fmt: skip
-    start = KINDS[name].flow.starts[0]  # type: ignore[union-attr]
+    start = WHOLE.kinds[name].flow.starts[0]  # type: ignore[union-attr]
     assert states(shared, name, made["id"]) == [start, "inProgress", "done"]
     lines = cancelled[task.items]
     assert [line["state"] for line in lines] == ["cancelled", "completed"]
     assert all(inner["state"] == "cancelled" for inner in lines[0].get(task.items, ()))
-    if "cancellationReason" in KINDS[task.kind].by_key:
+    if "cancellationReason" in WHOLE.kinds[task.kind].by_key:
         assert cancelled["cancellationReason"] == "changed my mind"
         assert made["effectiveCancellationDate"] == cancelled["cancellationDate"]
     again = post(shared, name, request(name, order))
@@ -84,7 +83,7 @@ def test_a_request_moves_its_order_to_cancelled(shared: Client, name: str) -> No
 
 @CANCEL_KINDS
 def test_every_state_of_an_order_that_is_not_at_its_end_leads_to_cancelled(shared: Client, name: str) -> None:
-    kind = KINDS[CANCELS[name].kind]
+    kind = WHOLE.kinds[CANCELS[name].kind]
     assert kind.flow
     states = {*kind.flow.starts, *kind.flow.moves, *(n for m in kind.flow.moves.values() for n in m)}
     for state in states:
@@ -110,7 +109,7 @@ def test_a_request_for_an_order_that_is_not_there_names_the_place(shared: Client
 
 @CANCEL_KINDS
 def test_a_request_for_later_waits_for_its_time(client: Client, name: str) -> None:
-    task, kind = CANCELS[name], KINDS[name]
+    task, kind = CANCELS[name], WHOLE.kinds[name]
     order = order_of(client, name, "inProgress")
     made = post(client, name, request(name, order, requestedCancellationDate="2999-01-01T00:00:00Z"))
     assert made["state"] == kind.flow.starts[0]  # type: ignore[union-attr]
@@ -130,7 +129,7 @@ def test_a_request_for_later_waits_for_its_time(client: Client, name: str) -> No
 def test_a_request_whose_order_ended_before_its_time_ends_in_error(client: Client, name: str) -> None:
     order = order_of(client, name, "completed")
     id = client.hold(
-        KINDS[name], request(name, order, requestedCancellationDate="2026-01-01T00:00:00.000Z")
+        WHOLE.kinds[name], request(name, order, requestedCancellationDate="2026-01-01T00:00:00.000Z")
     ).id
     assert client.carry_out() == 1
     ended = get(client, name, id)
@@ -346,7 +345,7 @@ def test_a_search_proposes_what_no_appointment_takes(client: Client) -> None:
         (technician, span(4, 6), "cancelled"),
         (colleague, span(0, 2), "confirmed"),
     ):
-        client.hold(KINDS["Appointment"], {"validFor": when, "relatedParty": [whom], "status": status})
+        client.hold(WHOLE.kinds["Appointment"], {"validFor": when, "relatedParty": [whom], "status": status})
     slot = {"validFor": span(0, 10), "relatedParty": technician}
     made = post(client, "SearchTimeSlot", {"requestedTimeSlot": [slot]})
     assert (made["status"], made["searchResult"]) == ("done", "success")
@@ -400,7 +399,7 @@ def walk(client: Client, kind: str, id: str, *path: str) -> httpx.Response:
     [("designed", "active"), ("inactive", "active"), ("active", "active"), ("terminated", "active")],
 )
 def test_an_activation_that_is_done_makes_its_service_active(shared: Client, before: str, after: str) -> None:
-    service = shared.hold(KINDS["Service"], {**minimal(KINDS["Service"]), "state": before}).id
+    service = shared.hold(WHOLE.kinds["Service"], {**minimal(WHOLE.kinds["Service"]), "state": before}).id
     made = post(shared, "ServiceActivation", {"service": {"id": service}})
     assert made["state"] == "acknowledged"
     walk(shared, "ServiceActivation", made["id"], "inProgress")
@@ -412,7 +411,9 @@ def test_an_activation_that_is_done_makes_its_service_active(shared: Client, bef
 
 def test_an_activation_that_fails_or_is_called_off_leaves_its_service(shared: Client) -> None:
     for end in (("cancelled",), ("inProgress", "terminatedWithError"), ("inProgress", "cancelled")):
-        service = shared.hold(KINDS["Service"], {**minimal(KINDS["Service"]), "state": "designed"}).id
+        service = shared.hold(
+            WHOLE.kinds["Service"], {**minimal(WHOLE.kinds["Service"]), "state": "designed"}
+        ).id
         made = post(shared, "ServiceActivation", {"service": {"id": service}})
         ended = walk(shared, "ServiceActivation", made["id"], *end).json()
         assert ended["completionDate"] and "activationDate" not in ended
@@ -447,7 +448,7 @@ ASYNCHRONOUS = [
 def test_a_write_that_was_accepted_is_told_of_by_its_monitor(
     client: Client, base: str, path: str, kind: str
 ) -> None:
-    document = minimal(KINDS[kind])
+    document = minimal(WHOLE.kinds[kind])
     answer = client.post(f"{base}/{path}", document, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     assert answer.headers["preference-applied"] == "respond-async"
@@ -468,15 +469,15 @@ def test_a_write_that_was_accepted_is_told_of_by_its_monitor(
     assert {"name": "Location", "value": made["href"]} in done["response"]["header"]
     query = "query Q($id: ID!) { monitor(id: $id) { state source { __typename ... on Entity { id } } } }"
     found = client.data(query, id=monitor["id"])["monitor"]
-    assert found["source"] == {"__typename": KINDS[kind].typename, "id": made["id"]}
+    assert found["source"] == {"__typename": WHOLE.kinds[kind].typename, "id": made["id"]}
     assert client.carry_out() == 0
 
 
 def test_without_the_wish_a_write_is_answered_when_it_is_done(client: Client) -> None:
     base, path, kind = ASYNCHRONOUS[0]
-    assert client.post(f"{base}/{path}", minimal(KINDS[kind])).status_code == 201
+    assert client.post(f"{base}/{path}", minimal(WHOLE.kinds[kind])).status_code == 201
     # Where there are no monitors the wish is not heard: RFC 7240 lets a server do so.
-    answer = client.post(PATHS[kind], minimal(KINDS[kind]), headers={"Prefer": "respond-async"})
+    answer = client.post(PATHS[kind], minimal(WHOLE.kinds[kind]), headers={"Prefer": "respond-async"})
     assert answer.status_code == 201
 
 
@@ -484,7 +485,7 @@ def test_a_bad_document_is_refused_at_once_and_a_conflict_told_by_the_monitor(cl
     base, path, kind = ASYNCHRONOUS[0]
     headers = {"Prefer": 'wait=10, Respond-Async; x="y"'}
     assert client.post(f"{base}/{path}", {"state": "designed"}, headers=headers).status_code == 400
-    document = {**minimal(KINDS[kind]), "id": "taken"}
+    document = {**minimal(WHOLE.kinds[kind]), "id": "taken"}
     client.post(f"{base}/{path}", document)
     monitor = client.post(f"{base}/{path}", document, headers=headers).json()
     assert client.carry_out() == 1
@@ -590,7 +591,7 @@ def test_a_job_that_cannot_be_done_says_why(
         if kind == "ExportJob" and document["url"] == "missing.json":
             continue
         # One that came in by another way, or of which that shows later only.
-        made = exchanging.hold(KINDS[kind], {**document, "status": "Not Started"}).id
+        made = exchanging.hold(WHOLE.kinds[kind], {**document, "status": "Not Started"}).id
         exchanging.carry_out()
         done = get(exchanging, kind, made)
         assert done["status"] == "Failed"
@@ -629,7 +630,7 @@ def test_a_search_takes_so_many_spans(shared: Client) -> None:
 
 
 def test_a_job_that_a_dead_process_left_running_is_taken_up(exchanging: Client) -> None:
-    id = exchanging.hold(KINDS["ExportJob"], {"url": "again.ndjson", "status": "Running"}).id
+    id = exchanging.hold(WHOLE.kinds["ExportJob"], {"url": "again.ndjson", "status": "Running"}).id
     assert exchanging.carry_out() == 1
     assert get(exchanging, "ExportJob", id)["status"] == "Succeeded"
 
@@ -639,7 +640,7 @@ def test_a_job_that_a_dead_process_left_running_is_taken_up(exchanging: Client) 
 
 def test_of_many_requests_at_once_one_bills(client: Client) -> None:
     rates = [rate(client, "account", 1, 0.2) for _ in range(5)]
-    kind = KINDS["CustomerBillOnDemand"]
+    kind = WHOLE.kinds["CustomerBillOnDemand"]
     store = Store(client.app.state.engine, WHOLE, reactions=REACTIONS)
 
     async def many() -> list[Any]:
@@ -657,7 +658,7 @@ def test_of_many_workers_at_once_each_task_has_one(exchanging: Client) -> None:
     base, path, kind = ASYNCHRONOUS[0]
     headers = {"Prefer": "respond-async"}
     for _ in range(10):
-        exchanging.post(f"{base}/{path}", minimal(KINDS[kind]), headers=headers)
+        exchanging.post(f"{base}/{path}", minimal(WHOLE.kinds[kind]), headers=headers)
 
     async def many() -> list[int]:
         return await asyncio.gather(*(exchanging.app.state.worker.carry_out() for _ in range(5)))

@@ -31,7 +31,7 @@ from graphql import (
 )
 from graphql.language.print_string import print_string
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.graphql.graph import schema
 from schema.graphql.types import NODES_AT_MOST
 
@@ -215,7 +215,7 @@ class Map:
 @functools.cache
 def whole() -> Map:
     """The map of the whole graph."""
-    return Map(schema()._schema)
+    return Map(schema(WHOLE)._schema)
 
 
 # ---- what a query is made of --------------------------------------------------------------------
@@ -712,7 +712,7 @@ class _Growth:
         rng, ids = self._rng, self._known.ids
         if rng.random() < 0.1:
             return rng.choice(MISSING_IDS)
-        names = [name for name in ids if KINDS[name].typename in self._map.possible.get(target, ())]
+        names = [name for name in ids if WHOLE.kinds[name].typename in self._map.possible.get(target, ())]
         if not names or rng.random() < 0.05:
             names = list(ids)
         if not names:
@@ -742,8 +742,8 @@ class _Growth:
         id: Any = rng.choice(self._known.ids.get(name) or ["missing"])
         if id.isdigit() and rng.random() < 0.5 and str(int(id)) == id:
             id = int(id)
-        names = [name, KINDS[name].typename]
-        if KINDS[name].extends is not None:
+        names = [name, WHOLE.kinds[name].typename]
+        if WHOLE.kinds[name].extends is not None:
             names.append("Party")
         return {"__typename": rng.choice(names), "id": id, **({"extra": [1]} if rng.random() < 0.1 else {})}
 

@@ -17,9 +17,6 @@ from strawberry.federation import Schema as FederationSchema
 
 from models import WHOLE, json_in
 from models.declare import (
-    ABSTRACTS,
-    KINDS,
-    VALUES,
     Abstract,
     Attribute,
     External,
@@ -55,7 +52,7 @@ from resolvers.storage.conditions import (
     regex,
 )
 from resolvers.storage.idempotency import Asked, accepted_key, digest
-from resolvers.storage.loaders import Loaders, leads_to
+from resolvers.storage.loaders import Loaders
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row, not_found
 from resolvers.storage.store import Store
@@ -164,7 +161,7 @@ class Target:
     def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
         if isinstance(self.link.to, External):
             return self.external(source, info.context.subgraph)
-        return _held(info, *leads_to(self.link, source))
+        return _held(info, *WHOLE.targets(self.link).held(source))
 
     def external(self, source: Any, subgraph: bool) -> Any:
         return {"id": id} if subgraph and (id := source.get(self.link.id_key)) else None
@@ -178,7 +175,7 @@ class Pointed:
     points: Points
 
     def __call__(self, source: Any, info: GraphQLResolveInfo) -> Any:
-        return _held(info, *self.points.found(source.get(self.attribute.key)))
+        return _held(info, *WHOLE.targets(self.points).held(source.get(self.attribute.key)))
 
 
 def _held(info: GraphQLResolveInfo, names: Sequence[str], id: str) -> Awaitable[Row | None] | None:
@@ -384,7 +381,7 @@ async def node(source: Any, info: GraphQLResolveInfo, id: str) -> Row | None:
 async def holding(store: Store, id: str) -> tuple[tuple[str, ...], str]:
     """Which kind holds what `node` is asked for, and its id there; no name where none does."""
     name, colon, rest = id.partition(":")
-    if colon and name in KINDS:
+    if colon and name in WHOLE.kinds:
         return (name,), rest
     rows = await store.anywhere(id)
     if len(rows) > 1:
@@ -426,14 +423,14 @@ def represented(representation: Any) -> tuple[Kind | Abstract, str]:
         id = str(id)  # as GraphQL coerces an ID
     if not isinstance(id, str):
         raise BadRequest("A representation needs an id, as text or whole number.")
-    nodes: dict[Any, Kind | Abstract] = {**ABSTRACTS, **KINDS, **_OTHERS}
+    nodes: dict[Any, Kind | Abstract] = {**WHOLE.abstracts, **WHOLE.kinds, **_OTHERS}
     node = nodes.get(name) if isinstance(name, str) else None
     if node is None:
         raise BadRequest(f"There is no entity type {str(name)[:60]} here.")
     return node, id
 
 
-_OTHERS: dict[str, Kind] = {other(kind.name): kind for kind in KINDS.values() if kind.special}
+_OTHERS: dict[str, Kind] = {other(kind.name): kind for kind in WHOLE.kinds.values() if kind.special}
 
 
 def history(source: Row, info: GraphQLResolveInfo, **arguments: Any) -> Any:
@@ -570,10 +567,10 @@ def attached() -> FederationSchema:
             found.resolve_type = lambda row, info, type_: row.kind.typename
         if isinstance(found, GraphQLObjectType):
             found.is_type_of = None
-    for cls in VALUES:
+    for cls in WHOLE.values:
         if special_of(cls):
             core.type_map[cls.__name__].resolve_type = _case(cls)
-    for kind in KINDS.values():
+    for kind in WHOLE.kinds.values():
         resolvers: dict[str, Resolver] = {a.graphql_name: Reads(a) for a in kind.attributes}
         resolvers |= {
             "href": href,
@@ -587,7 +584,7 @@ def attached() -> FederationSchema:
                 resolvers[points.field] = Pointed(attribute, points)
         resolvers |= {way.name: WayBack(way) for way in ways_back(kind)}
         _resolve(core, kind.typename, resolvers)
-    for cls in VALUES:
+    for cls in WHOLE.values:
         resolvers: dict[str, Resolver] = {a.graphql_name: Reads(a) for a in attributes(cls)}
         resolvers["extension"] = Extension(cls)
         link = link_of(cls)
@@ -596,22 +593,22 @@ def attached() -> FederationSchema:
         name = other(cls.__name__) if special_of(cls) else cls.__name__
         if name in core.type_map:
             _resolve(core, name, resolvers)
-    links = (link for link in map(link_of, VALUES) if link)
+    links = (link for link in map(link_of, WHOLE.values) if link)
     for external in {link.to.name for link in links if isinstance(link.to, External)}:
         _resolve(core, external, {"id": Item("id")})
-    _resolve(core, "_Service", {"sdl": lambda source, info: sdl().rstrip("\n")})
+    _resolve(core, "_Service", {"sdl": lambda source, info: sdl(WHOLE).rstrip("\n")})
     queries: dict[str, Any] = {
         "node": node,
         "_service": lambda source, info: {},
         "_entities": entities,
     }
-    for one in (*KINDS.values(), *ABSTRACTS.values()):
+    for one in (*WHOLE.kinds.values(), *WHOLE.abstracts.values()):
         queries |= {one.singular: Single(one), one.plural: Listing(one)}
         _resolve(core, f"{one.name}Connection", CONNECTION)
         _resolve(core, f"{one.name}Edge", EDGE)
     _resolve(core, "Query", queries)
     mutations: dict[str, Any] = {}
-    for kind in KINDS.values():
+    for kind in WHOLE.kinds.values():
         mutations |= {
             f"create{kind.name}": create(kind),
             f"update{kind.name}": update(kind),

@@ -55,20 +55,7 @@ from strawberry.types.graphql import OperationType
 import app
 from models import WHOLE, times
 from models import tables as stored
-from models.declare import (
-    ABSTRACTS,
-    ANY,
-    KINDS,
-    Attribute,
-    External,
-    Json,
-    Kind,
-    Points,
-    attributes,
-    link_of,
-    roots,
-    special_of,
-)
+from models.declare import ANY, Attribute, External, Json, Kind, Points, attributes, link_of, special_of
 from models.tables import table, tables
 from resolvers.errors import Invalid
 from resolvers.graphql.errors import public
@@ -139,7 +126,9 @@ class Data:
         self.known = Known()
         self.known.ids = self._ids()
         self.known.cursor = self._cursor
-        self.drafts = [self._draft(KINDS[name], id) for name, ids in self.known.ids.items() for id in ids]
+        self.drafts = [
+            self._draft(WHOLE.kinds[name], id) for name, ids in self.known.ids.items() for id in ids
+        ]
         for draft in self.drafts:
             self._learn(draft.kind.cls, draft.body)
             held = self.known.inputs.setdefault(draft.kind.name, [])
@@ -151,8 +140,8 @@ class Data:
         shared = ["shared-1", "shared-2", "7", "Customer:42", str(self._uuid()), str(self._uuid())]
         self.known.shared = shared
         found: dict[str, list[str]] = {}
-        taken: dict[str, set[str]] = {kind.name: set() for kind in roots()}
-        for kind in KINDS.values():
+        taken: dict[str, set[str]] = {kind.name: set() for kind in WHOLE.roots}
+        for kind in WHOLE.kinds.values():
             ids = [f"{kind.singular}-{number}" for number in range(DOCUMENTS_OF_A_KIND - 4)]
             ids += [str(self._uuid()), str(self._uuid()).upper(), "A" * 128, "~.-_:"]
             ids += [id for id in shared if rng.random() < 0.4]
@@ -234,17 +223,17 @@ class Data:
         return rng.choice([one for one in found if one != ""] if a.type is str and not depth else found)
 
     def _pointing(self, points: Points) -> str:
-        name = self._rng.choice(points.link.kinds)
+        name = self._rng.choice(WHOLE.targets(points).held_names)
         id = self._id_of(name)
         if not points.by_href:
             return id
         base = self._rng.choice(["http://localhost:8000", "", "https://elsewhere"])
-        home = self._rng.choice([KINDS[name].homes[0].url, "/tmf-api/nothing/v4/here"])
+        home = self._rng.choice([WHOLE.kinds[name].homes[0].url, "/tmf-api/nothing/v4/here"])
         return f"{base}{home}/{id}"
 
     def _id_of(self, name: str) -> str:
         """An id for a reference to a kind: held by it, by its special ones, by others or by none."""
-        rng, family = self._rng, [KINDS[name], *KINDS[name].special]
+        rng, family = self._rng, [WHOLE.kinds[name], *WHOLE.kinds[name].special]
         chance = rng.random()
         if chance < 0.75:
             return rng.choice(self.known.ids[rng.choice(family).name])
@@ -259,9 +248,11 @@ class Data:
             return
         keys = {a.key for a in attributes(cls)}
         mandatory = {a.key for a in attributes(cls) if a.mandatory_for(kind.api.number)}
-        name = rng.choice(link.kinds) if link.kinds else "Elsewhere"
+        name = rng.choice(WHOLE.targets(link).held_names) if WHOLE.targets(link).held_names else "Elsewhere"
         if link.id_key in keys and (link.id_key in mandatory or rng.random() < 0.9):
-            made[link.id_key] = self._id_of(name) if link.kinds else rng.choice(["ext-1", "ext-2", "x y"])
+            made[link.id_key] = (
+                self._id_of(name) if WHOLE.targets(link).held_names else rng.choice(["ext-1", "ext-2", "x y"])
+            )
             if rng.random() < self._odd:
                 del made[link.id_key]
         if link.type_key not in keys:
@@ -269,13 +260,19 @@ class Data:
         held = [
             name,
             name,
-            *([rng.choice(KINDS[name].special).name] if link.kinds and KINDS[name].special else []),
+            *(
+                [rng.choice(WHOLE.kinds[name].special).name]
+                if WHOLE.targets(link).held_names and WHOLE.kinds[name].special
+                else []
+            ),
         ]
         chance = rng.random()
         if chance < (0.9 if link.to is ANY else 0.5):
             made[link.type_key] = rng.choice(held)
         elif chance < 0.9:
-            made[link.type_key] = rng.choice([name.upper(), "Elsewhere", "Customer", rng.choice(list(KINDS))])
+            made[link.type_key] = rng.choice(
+                [name.upper(), "Elsewhere", "Customer", rng.choice(list(WHOLE.kinds))]
+            )
             if isinstance(link.to, External):
                 made[link.type_key] = link.to.name
         elif link.type_key not in mandatory:
@@ -297,7 +294,7 @@ class Data:
 
     def _cursor(self, rng: random.Random, node: str, order: Sequence[tuple[str, str]]) -> str:
         """The cursor that an entity of this type has in a list with this order."""
-        found = KINDS.get(node) or ABSTRACTS[node]
+        found = WHOLE.kinds.get(node) or WHOLE.abstracts[node]
         names = [one.name for one in ([found, *found.special] if isinstance(found, Kind) else found.kinds)]
         draft = rng.choice([one for one in self.drafts if one.kind.name in names])
         columns = columns_of(draft)
@@ -322,7 +319,7 @@ async def fill(engine: AsyncEngine, data: Data, rng: random.Random) -> None:
     for draft in rng.sample(data.drafts, 8):
         await store.delete(draft.kind, draft.id, force=True)
     async with engine.begin() as connection:
-        for kind in rng.sample(roots(), 3):
+        for kind in rng.sample(WHOLE.roots, 3):
             await connection.execute(sa.update(table(kind)).values(revision=rng.choice(REVISIONS)))
 
 
@@ -376,7 +373,7 @@ def _graph() -> GraphQL:
         tokens=most, literals=most, directives=most, directives_at_one=most, aliases=most, depth=200,
         repetitions=most, fields=most, nesting=500, cost=10**18, errors=most, word=most,
     )  # fmt: skip
-    return GraphQL(replace(DEVELOPMENT, executor=True), limits)
+    return GraphQL(WHOLE, replace(DEVELOPMENT, executor=True), limits)
 
 
 async def answers(engine: AsyncEngine, case: Case, twin: AsyncEngine | None = None) -> Answers:
@@ -586,7 +583,7 @@ def some_access(rng: random.Random, rights: Sequence[str] = ("read",)) -> Access
     if rng.random() < 0.8:
         return EVERYTHING
     share = rng.choice([0.3, 0.7, 0.9])
-    found = [scope(kind, right) for right in rights for kind in KINDS.values() if rng.random() < share]
+    found = [scope(kind, right) for right in rights for kind in WHOLE.kinds.values() if rng.random() < share]
     return Access("tester", frozenset(found))
 
 
@@ -670,7 +667,7 @@ async def _try(
     report.written += twin is not None and not found.has_errors
     if found.outcome == "invalid":
         # Valid all the same, but for a rule of Strawberry's own: one key in each element of orderBy.
-        problems = validate(schema()._schema, parse(case.text))
+        problems = validate(schema(WHOLE)._schema, parse(case.text))
         assert not problems, f"{where} is no valid query: {problems[0].message}\n{case.text}"
     if found.differ:
         what = raised.place or where
@@ -714,7 +711,7 @@ async def _tried(
     engine: AsyncEngine, best: Difference, text: str, raised: _Raised, failed: bool, **changed: Any
 ) -> Difference | None:
     """The difference with another text, None where there is none."""
-    if validate(schema()._schema, parse(text)):
+    if validate(schema(WHOLE)._schema, parse(text)):
         return None
     names = {one.variable.name.value for one in _operation(parse(text)).variable_definitions or ()}
     case = Case(

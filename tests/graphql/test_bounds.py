@@ -12,7 +12,7 @@ import pytest
 from graphql import FragmentDefinitionNode, get_operation_ast, parse
 from graphql.execution.values import get_variable_values
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.errors import TooMuch
 from resolvers.graphql.compiler import Compiler
 from resolvers.graphql.graph import graph, schema
@@ -54,12 +54,12 @@ def nested_lists(levels: int, aliases: int) -> str:
 
 def compiled(text: str) -> Plan:
     """The plan of a query, whatever else would refuse it."""
-    core, document = schema()._schema, parse(text)
+    core, document = schema(WHOLE)._schema, parse(text)
     operation = get_operation_ast(document)
     assert operation is not None
     fragments = [one for one in document.definitions if isinstance(one, FragmentDefinitionNode)]
     variables = get_variable_values(core, [], {})
-    return Compiler(graph(), operation, {one.name.value: one for one in fragments}, variables).plan()
+    return Compiler(graph(WHOLE), operation, {one.name.value: one for one in fragments}, variables).plan()
 
 
 @pytest.mark.parametrize("made", [nested_links, nested_values, nested_lists])
@@ -107,14 +107,14 @@ class Bounded:
         )
         hold = self.client.hold
         big = "x" * BIG
-        hold(KINDS["Organization"], {"id": "hub", "name": "hub", "tradingName": big})
+        hold(WHOLE.kinds["Organization"], {"id": "hub", "name": "hub", "tradingName": big})
         party = {"id": "hub", "role": "r", "@type": "RelatedParty", "@referredType": "Organization"}
         item = {"id": "1", "action": "add"}
         for number in range(SHARED):
             note = [{"id": str(n), "text": "n"} for n in range(20)]
             order = {"id": f"o{number:03}", "productOrderItem": [item], "relatedParty": [party], "note": note}
-            hold(KINDS["ProductOrder"], order)
-            hold(KINDS["Customer"], {"id": f"c{number:03}", "name": "c", "engagedParty": party})
+            hold(WHOLE.kinds["ProductOrder"], order)
+            hold(WHOLE.kinds["Customer"], {"id": f"c{number:03}", "name": "c", "engagedParty": party})
         self.client.data("{ customers { totalCount } }")
 
     def refused(self, query: str, **variables: object) -> tuple[str, float]:
@@ -247,7 +247,7 @@ def test_what_is_encoded_in_pieces_is_what_is_encoded_at_once(
 def test_a_history_comes_in_parts(client: Client) -> None:
     ids = ["a", "b"]
     for id in ids:
-        client.hold(KINDS["Category"], {"id": id, "name": "0"})
+        client.hold(WHOLE.kinds["Category"], {"id": id, "name": "0"})
         for number in range(1, 8 if id == "a" else 3):
             assert client.patch(f"{CATEGORIES}/{id}", {"name": str(number)}).status_code == 200
 
@@ -269,7 +269,7 @@ def test_a_history_comes_in_parts(client: Client) -> None:
 
 
 def test_a_history_says_nothing_by_itself_beyond_its_default(client: Client) -> None:
-    client.hold(KINDS["Category"], {"id": "a", "name": "0"})
+    client.hold(WHOLE.kinds["Category"], {"id": "a", "name": "0"})
     for number in range(110):
         client.patch(f"{CATEGORIES}/a", {"name": str(number + 1)})
     query = 'query ($after: Revision) { category(id: "a") { history(after: $after) { revision } } }'
@@ -288,7 +288,9 @@ def test_a_list_is_no_longer_than_an_answer_may_be(database_url: str, asked: str
     small = Client(database_url, answer_bytes_at_most=100_000)
     try:
         for number in range(10):
-            small.hold(KINDS["Category"], {"id": f"c{number}", "name": name * (40_000 // len(name.encode()))})
+            small.hold(
+                WHOLE.kinds["Category"], {"id": f"c{number}", "name": name * (40_000 // len(name.encode()))}
+            )
         found = small.get(f"{CATEGORIES}?limit=2{asked}")
         assert found.status_code == 200 and 80_000 < len(found.content) < 100_000
         for limit in (3, 10):
@@ -302,10 +304,10 @@ def test_a_list_is_no_longer_than_an_answer_may_be(database_url: str, asked: str
 def test_one_big_entity_that_is_inlined_often_is_counted_each_time(database_url: str) -> None:
     small = Client(database_url, answer_bytes_at_most=200_000)
     try:
-        small.hold(KINDS["Organization"], {"id": "o", "tradingName": "x" * 50_000})
+        small.hold(WHOLE.kinds["Organization"], {"id": "o", "tradingName": "x" * 50_000})
         party = {"id": "o", "@type": "RelatedParty", "@referredType": "Organization"}
         for number in range(20):
-            small.hold(KINDS["Customer"], {"id": f"c{number}", "name": "c", "engagedParty": party})
+            small.hold(WHOLE.kinds["Customer"], {"id": f"c{number}", "name": "c", "engagedParty": party})
         path = "/tmf-api/customerManagement/v4/customer?expand=engagedParty"
         assert small.get(f"{path}&limit=3").status_code == 200
         refused = small.get(f"{path}&limit=20")

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from graphql import GraphQLError, OperationType, get_operation_ast, parse, validate
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.graphql.executor import Executor, InvalidVariables
 from resolvers.graphql.graph import graph, schema
 from resolvers.graphql.limits import Limits
@@ -44,7 +44,7 @@ def _queries() -> Iterator[tuple[str, str]]:
 
 
 def _valid() -> Iterator[tuple[str, str]]:
-    core = schema()._schema
+    core = schema(WHOLE)._schema
     for where, text in _queries():
         try:
             document = parse(text)
@@ -58,7 +58,7 @@ def _valid() -> Iterator[tuple[str, str]]:
 
 
 def _executor() -> Executor:
-    return Executor(graph())
+    return Executor(graph(WHOLE))
 
 
 def test_real_operations_have_plans() -> None:
@@ -76,7 +76,7 @@ def test_real_operations_have_plans() -> None:
 
 
 def _operation(text: str) -> Operation:
-    [operation] = examine(schema()._schema, parse(text), Limits()).operations
+    [operation] = examine(schema(WHOLE)._schema, parse(text), Limits()).operations
     return operation
 
 
@@ -145,7 +145,7 @@ def test_a_count_alone_reads_no_rows(client: Client) -> None:
 
 
 def test_keys_may_be_words_of_python(client: Client) -> None:
-    client.hold(KINDS["Category"], {"id": "c", "name": 'quote " and \\ and \u2028'})
+    client.hold(WHOLE.kinds["Category"], {"id": "c", "name": 'quote " and \\ and \u2028'})
     names = ("class", "None", "from", "def", "make", "out", "P", "run", "self", "k_name", "_", "lambda")
     asked = " ".join(f"{name}: name" for name in names)
     found = client.data(f'{{ category(id: "c") {{ {asked} }} }}')
@@ -169,7 +169,7 @@ def test_a_query_that_reads_too_many_rows_is_refused(database_url: str) -> None:
     bounded = Client(database_url, rows_at_most=100)
     try:
         for number in range(101):
-            bounded.hold(KINDS["Category"], {"id": f"{number:03}", "name": "n"})
+            bounded.hold(WHOLE.kinds["Category"], {"id": f"{number:03}", "name": "n"})
         assert len(bounded.data("{ categories(first: 99) { nodes { id } } }")["categories"]["nodes"]) == 99
         for query in (
             "{ categories(first: 101) { nodes { id } } }",
@@ -240,7 +240,7 @@ def filled(shared: Client) -> Client:
     return shared
 
 
-KIND, REFERRER = KINDS["ProductOrder"], KINDS["ServiceOrder"]
+KIND, REFERRER = WHOLE.kinds["ProductOrder"], WHOLE.kinds["ServiceOrder"]
 ORDERS, REFERRERS = view_of(KIND), view_of(REFERRER)
 BACK = Branch(REFERRERS, ("id",), (), ("externalReference",), KIND, Page(limit=101))
 STATE = next(a for a in KIND.attributes if a.key == "state")

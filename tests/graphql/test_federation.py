@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from graphql import parse
 
-from models.declare import KINDS, VALUES, Kind, special_of
+from models import WHOLE
+from models.declare import Kind, special_of
 from resolvers.graphql.graph import schema, sdl
 from tests.conftest import Client
 from tests.samples import every_kind, minimal
@@ -18,7 +19,7 @@ ENTITIES = "query Q($of: [_Any!]!) { _entities(representations: $of) { __typenam
 
 
 def definitions() -> dict[str, Any]:
-    named: list[Any] = [d for d in parse(sdl()).definitions if getattr(d, "name", None)]
+    named: list[Any] = [d for d in parse(sdl(WHOLE)).definitions if getattr(d, "name", None)]
     return {definition.name.value: definition for definition in named}
 
 
@@ -31,10 +32,10 @@ def directives(definition: Any) -> dict[str, dict[str, Any]]:
 
 def test_every_kind_has_its_key_and_every_value_is_shareable() -> None:
     found = definitions()
-    for kind in KINDS.values():
+    for kind in WHOLE.kinds.values():
         for name in {kind.name, kind.typename}:
             assert directives(found[name])["key"] == {"fields": "id", "resolvable": True}, name
-    for cls in VALUES:
+    for cls in WHOLE.values:
         if cls.__name__ in found and not special_of(cls):
             assert "shareable" in directives(found[cls.__name__]), cls
     for name in ("PageInfo", "Event", "OtherCredential"):
@@ -44,7 +45,7 @@ def test_every_kind_has_its_key_and_every_value_is_shareable() -> None:
 
 def test_the_service_gives_the_schema_that_is_checked_in(client: Client) -> None:
     given = client.data("{ _service { sdl } }")["_service"]["sdl"]
-    assert given + "\n" == sdl()
+    assert given + "\n" == sdl(WHOLE)
     assert "federation/v2.9" in given.splitlines()[2]
 
 
@@ -59,7 +60,7 @@ def test_a_gateway_gets_every_kind_by_its_key(shared: Client, kind: Kind) -> Non
 
 def test_one_batch_for_each_type_whatever_their_order(client: Client) -> None:
     names = ("Customer", "Service", "Resource") * 5
-    ids = [(name, client.hold(KINDS[name], minimal(KINDS[name])).id) for name in names]
+    ids = [(name, client.hold(WHOLE.kinds[name], minimal(WHOLE.kinds[name])).id) for name in names]
     of = [{"__typename": name, "id": id} for name, id in ids]
     found = client.data(ENTITIES, of=of)["_entities"]
     assert [one["id"] for one in found] == [id for _, id in ids]
@@ -67,7 +68,7 @@ def test_one_batch_for_each_type_whatever_their_order(client: Client) -> None:
 
 
 def test_what_is_wrong_with_one_loses_only_that_one(client: Client) -> None:
-    client.hold(KINDS["Customer"], {**minimal(KINDS["Customer"]), "id": "1"})
+    client.hold(WHOLE.kinds["Customer"], {**minimal(WHOLE.kinds["Customer"]), "id": "1"})
     of: list[Any] = [
         {"__typename": "Customer", "id": "1"},
         {"__typename": "Nothing", "id": "1"},
@@ -93,7 +94,7 @@ def test_what_is_wrong_with_one_loses_only_that_one(client: Client) -> None:
 
 def test_the_callers_variables_stay_as_they_are(client: Client) -> None:
     """The same representations twice in one operation: the first must not use up the second."""
-    client.hold(KINDS["Customer"], {**minimal(KINDS["Customer"]), "id": "1"})
+    client.hold(WHOLE.kinds["Customer"], {**minimal(WHOLE.kinds["Customer"]), "id": "1"})
     of = [{"__typename": "Customer", "id": "1"}]
     query = """query Q($of: [_Any!]!) {
         a: _entities(representations: $of) { ... on Customer { id } }
@@ -104,11 +105,11 @@ def test_the_callers_variables_stay_as_they_are(client: Client) -> None:
 
 
 def test_what_other_systems_hold_is_null_alone_and_a_key_behind_a_gateway(database_url: str) -> None:
-    product = {**minimal(KINDS["Product"]), "id": "p", "billingAccount": {"id": "ba-1", "name": "Mine"}}
+    product = {**minimal(WHOLE.kinds["Product"]), "id": "p", "billingAccount": {"id": "ba-1", "name": "Mine"}}
     query = '{ product(id: "p") { billingAccount { name target { __typename id } } } }'
     for subgraph, target in ((False, None), (True, {"__typename": "BillingAccount", "id": "ba-1"})):
         client = Client(database_url, subgraph=subgraph)
-        client.hold(KINDS["Product"], product)
+        client.hold(WHOLE.kinds["Product"], product)
         found = client.data(query)["product"]["billingAccount"]
         client.close()
         assert found == {"name": "Mine", "target": target}
@@ -130,7 +131,7 @@ def test_the_schema_composes(tmp_path: Path) -> None:
     if not (COMPOSITION / "node_modules").is_dir():
         pytest.skip(reason="the composer is not installed: npm ci --prefix tests/graphql/composition")
     graph, elsewhere = tmp_path / "graph.graphql", tmp_path / "elsewhere.graphql"
-    graph.write_text(sdl(), encoding="utf-8")
+    graph.write_text(sdl(WHOLE), encoding="utf-8")
     elsewhere.write_text(ELSEWHERE, encoding="utf-8")
     for services in ([f"graph={graph}"], [f"graph={graph}", f"accounts={elsewhere}"]):
         command = [node, "compose.mjs", *services]
@@ -141,4 +142,4 @@ def test_the_schema_composes(tmp_path: Path) -> None:
 
 
 def test_the_schema_is_made_once() -> None:
-    assert schema() is schema()
+    assert schema(WHOLE) is schema(WHOLE)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.pages import EXAMPLES
 from resolvers.storage import copy as bulk
 from resolvers.storage.documents import Draft, prepare
@@ -75,7 +75,7 @@ def drafts(number: int) -> list[Draft]:
         ("Resource", {"id": f"r-{n}", "name": f"port {n}"}),
         ("Resource", {"id": f"q-{n}", "name": f"cpe {n}", "operationalState": "enable"}),
     ]
-    return [prepare(KINDS[kind], document, imported=True) for kind, document in documents]
+    return [prepare(WHOLE.kinds[kind], document, imported=True) for kind, document in documents]
 
 
 def fill(client: Client, numbers: range) -> None:
@@ -180,7 +180,9 @@ def test_via_where_and_order_narrow_a_way_back(client: Client) -> None:
         }
         client.run(
             bulk.copy(
-                client.app.state.engine, [prepare(KINDS["ProductOrder"], document, imported=True)], actor="t"
+                client.app.state.engine,
+                [prepare(WHOLE.kinds["ProductOrder"], document, imported=True)],
+                actor="t",
             )
         )
     query = """{ customer(id: "c-000000") {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from graphql import OperationType, execute_sync, get_introspection_query, parse
 
-from models.declare import KINDS
+from models import WHOLE
 from models.links import ways_back
 from resolvers.errors import TooMuch
 from resolvers.graphql.graph import graph, schema
@@ -22,7 +22,7 @@ LIMITS = Limits()
 
 def _cost(text: str, **variables: Any) -> int:
     scan(text, LIMITS)
-    [operation] = examine(schema()._schema, parse(text), LIMITS).operations
+    [operation] = examine(schema(WHOLE)._schema, parse(text), LIMITS).operations
     return check_cost(operation.weight, variables, LIMITS.cost)
 
 
@@ -52,7 +52,7 @@ def test_real_operations_pass() -> None:
     assert len(found) > 60
     for text in found:
         scan(text, LIMITS)
-        examined = examine(schema()._schema, parse(text), LIMITS)
+        examined = examine(schema(WHOLE)._schema, parse(text), LIMITS)
         for operation in examined.operations:
             assert cost(operation.weight, {}) <= LIMITS.cost, text
 
@@ -193,7 +193,7 @@ def test_sets_of_fragments_do_not_hold_anybody_up() -> None:
     ends = [f"fragment F{levels}x{n} on Organization {{ id }}" for n in range(width)]
     text = "{ organization(id: 1) { ...F0x0 ...F0x1 ...F0x2 } } " + " ".join([*fragments, *ends])
     with pytest.raises(TooMuch) as caught:
-        examine(schema()._schema, parse(text), Limits(repetitions=100_000))
+        examine(schema(WHOLE)._schema, parse(text), Limits(repetitions=100_000))
     assert caught.value.details()["limit"] == "fields, fragments spread out"
     assert caught.value.details()["value"] <= 4 * LIMITS.fields + 1
 
@@ -221,7 +221,7 @@ def test_lists_count_as_long_as_they_are_asked_to_be(first: int, levels: int) ->
 
 
 def test_every_list_and_way_back_counts() -> None:
-    for kind in KINDS.values():
+    for kind in WHOLE.kinds.values():
         assert _cost(f"{{ {kind.plural} {{ nodes {{ id }} }} }}") == NODES_BY_DEFAULT + 1
         assert _cost(f"{{ {kind.plural}(last: 7) {{ edges {{ cursor }} totalCount }} }}") == 8
         for way in ways_back(kind):
@@ -311,7 +311,7 @@ def test_the_cost_is_told_where_it_is_asked_for(shared: Client) -> None:
 @pytest.mark.parametrize("tool", INTROSPECTIONS)
 def test_the_schema_is_told_as_graphql_core_tells_it(shared: Client, tool: str) -> None:
     text = INTROSPECTIONS[tool]
-    theirs = execute_sync(graph().core, parse(text)).data
+    theirs = execute_sync(graph(WHOLE).core, parse(text)).data
     assert theirs and shared.post("/graphql", {"query": text}).json() == {"data": theirs}
     together = text.replace("{", "{ customers { totalCount }", 1)
     found = shared.post("/graphql", {"query": together}).json()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.storage.documents import prepare
 from tests.conftest import Client
 
@@ -15,11 +15,11 @@ def telling(module_database_url: str) -> Iterator[Client]:
     made = Client(module_database_url, show_executor=True)
     for number in range(3):
         party = {"id": f"o{number}", "@type": "RelatedParty", "@referredType": "Organization"}
-        made.hold(KINDS["Organization"], {"id": f"o{number}", "name": f"n{number}", "tradingName": "t"})
-        made.hold(KINDS["Category"], {"id": f"c{number}", "name": f"n{number}"})
-        made.hold(KINDS["Customer"], {"id": f"c{number}", "name": f"n{number}", "engagedParty": party})
+        made.hold(WHOLE.kinds["Organization"], {"id": f"o{number}", "name": f"n{number}", "tradingName": "t"})
+        made.hold(WHOLE.kinds["Category"], {"id": f"c{number}", "name": f"n{number}"})
+        made.hold(WHOLE.kinds["Customer"], {"id": f"c{number}", "name": f"n{number}", "engagedParty": party})
     draft = prepare(
-        KINDS["ProductOrder"],
+        WHOLE.kinds["ProductOrder"],
         {"id": "odd", "state": "unheard", "productOrderItem": [{"id": "1", "action": "add"}]},
         imported=True,
         lenient=True,

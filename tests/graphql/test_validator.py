@@ -9,6 +9,7 @@ import pytest
 from graphql import DocumentNode, GraphQLError, parse, specified_rules
 from strawberry.schema.schema import validate_document
 
+from models import WHOLE
 from resolvers.errors import TooMuch
 from resolvers.graphql.graph import schema
 from resolvers.graphql.limits import Limits
@@ -74,7 +75,7 @@ def _parsed(text: str) -> DocumentNode | None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_it_accepts_is_valid_and_it_accepts_what_is(seed: int) -> None:
-    core, accepted = schema()._schema, 0
+    core, accepted = schema(WHOLE)._schema, 0
     for text in _documents(seed):
         document = parse(text)
         if validate(core, document):
@@ -87,7 +88,7 @@ def test_what_it_accepts_is_valid_and_it_accepts_what_is(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_of_broken_documents_it_accepts_none(seed: int) -> None:
-    core, rng, accepted, named, wrong = schema()._schema, random.Random(seed), 0, 0, 0
+    core, rng, accepted, named, wrong = schema(WHOLE)._schema, random.Random(seed), 0, 0, 0
     for text in _documents(seed):
         for _ in range(3):
             broken = _broken(text, rng)

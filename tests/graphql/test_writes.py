@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from models import WHOLE
-from models.declare import KINDS, Kind
+from models.declare import Kind
 from models.tables import event, key_of, table
 from resolvers.graphql.graph import schema
 from resolvers.rights import Access
@@ -116,8 +116,8 @@ def _draft(client: Client, kind: Kind, id: str) -> Draft:
 
 
 def test_every_type_of_entity_has_it() -> None:
-    core: Any = schema()._schema
-    for kind in KINDS.values():
+    core: Any = schema(WHOLE)._schema
+    for kind in WHOLE.kinds.values():
         for name in {kind.name, kind.typename, "Entity"}:
             assert str(core.type_map[name].fields["revision"].type) == "Revision!"
 
@@ -170,7 +170,7 @@ def test_a_revision_does_not_come_again(shared: Client, kind: Kind) -> None:
 
 @pytest.mark.parametrize("given", NO_REVISION, ids=lambda given: repr(given)[:20])
 def test_what_is_no_revision_is_refused(shared: Client, given: Any) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     id = hold(shared, kind)
     answer = shared.graphql(update(kind), id=id, x={"x-a": 1}, at=given)
     assert answer["errors"] and not (answer.get("data") or {}).get("updateCategory")
@@ -182,7 +182,7 @@ def test_what_is_no_revision_is_refused(shared: Client, given: Any) -> None:
     "literal", ["-1", "2.5", "1e400", "true", '""', '"x"', "9223372036854775808", "[]", "{}"]
 )
 def test_nor_is_it_as_a_literal(shared: Client, literal: str) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     id = hold(shared, kind)
     answer = shared.graphql(
         update(kind).replace("$at: Revision", "").replace("$at", literal), id=id, x={"x-a": 1}
@@ -205,7 +205,7 @@ def test_null_where_a_revision_belongs_protects_nothing_and_is_refused(shared: C
 
 @pytest.mark.parametrize("revision", [2**31, 2**53 + 1, 2**63 - 2])
 def test_a_revision_beyond_an_int_is_read_and_given_back(shared: Client, revision: int) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     id = hold(shared, kind)
 
     async def age() -> None:
@@ -248,7 +248,7 @@ def test_another_one_under_the_key_is_refused(shared: Client, kind: Kind) -> Non
     assert code(other) == "IDEMPOTENCY_KEY_REUSED"
     over_rest = shared.post(kind.homes[0].url, minimal(kind), headers={"Idempotency-Key": key})
     assert (over_rest.status_code, over_rest.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    elsewhere = KINDS["Category"] if kind.name != "Category" else KINDS["Catalog"]
+    elsewhere = WHOLE.kinds["Category"] if kind.name != "Category" else WHOLE.kinds["Catalog"]
     assert code(shared.graphql(create(elsewhere), new=new(elsewhere), key=key)) == "IDEMPOTENCY_KEY_REUSED"
     assert counted(shared, kind) == before
 
@@ -265,21 +265,21 @@ def test_twenty_at_once_with_one_key_create_one(shared: Client, kind: Kind) -> N
 
 
 def test_they_leave_one_event(shared: Client) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     before, asked = counted(shared, kind), {"new": new(kind), "key": fresh("key")}
     at_once(shared, create(kind), [asked] * 20)
     assert counted(shared, kind) == (before[0] + 1, before[1] + 1)
 
 
 def test_a_refused_creation_uses_up_no_key(shared: Client) -> None:
-    kind, key, id = KINDS["Category"], fresh("key"), fresh("taken")
+    kind, key, id = WHOLE.kinds["Category"], fresh("key"), fresh("taken")
     shared.data(create(kind), new=new(kind, id=id), key=fresh("key"))
     assert code(shared.graphql(create(kind), new=new(kind, id=id), key=key)) == "CONFLICT"
     assert shared.data(create(kind), new=new(kind), key=key)["createCategory"]["revision"] == 1
 
 
 def test_keys_are_each_callers_own(shared: Client) -> None:
-    kind, key = KINDS["Category"], fresh("key")
+    kind, key = WHOLE.kinds["Category"], fresh("key")
     made = shared.data(create(kind), new=new(kind), key=key)["createCategory"]["id"]
     other = Access("somebody else", frozenset({scope(kind, "write")}))
     store = Store(shared.app.state.engine, WHOLE, access=other)
@@ -289,7 +289,7 @@ def test_keys_are_each_callers_own(shared: Client) -> None:
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "\x01", "é", "a\nb"])
 def test_what_is_no_key_is_refused(shared: Client, key: str) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     before = counted(shared, kind)
     answer = shared.graphql(create(kind), new=new(kind), key=key)
     assert code(answer) == "BAD_REQUEST" and "255 printable" in answer["errors"][0]["message"]
@@ -297,13 +297,13 @@ def test_what_is_no_key_is_refused(shared: Client, key: str) -> None:
 
 
 def test_null_where_a_key_belongs_is_refused(shared: Client) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     assert code(shared.graphql(create(kind), new=new(kind), key=None)) == "BAD_REQUEST"
     assert shared.data(create(kind), new=new(kind))["createCategory"]["revision"] == 1
 
 
 def test_two_creations_of_one_operation_under_one_key_make_one(shared: Client) -> None:
-    kind, key = KINDS["Category"], fresh("key")
+    kind, key = WHOLE.kinds["Category"], fresh("key")
     twice = "mutation M($new: CategoryCreate!, $key: String) { " + " ".join(
         f"{name}: createCategory(input: $new, idempotencyKey: $key) {{ id }}" for name in "ab"
     )

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from models import WHOLE
 from models.common.task import Activation, ActivationStateType
-from models.declare import KINDS, Kind, attributes
+from models.declare import Kind, attributes
 from models.lens import of, plain
 from models.party.identity import Credential, DigitalIdentity, LoginPasswordCredential
 from models.product.ordering import ProductOrder, ProductOrderStateType
@@ -80,7 +81,7 @@ def test_a_nested_value_is_of_its_special_case() -> None:
 
 
 def test_what_lenient_imports_keep_can_be_read() -> None:
-    kind = KINDS["ProductOrder"]
+    kind = WHOLE.kinds["ProductOrder"]
     document = {**minimal(kind), "state": "odd", "orderDate": "yesterday"}
     draft = prepare(kind, document, imported=True, lenient=True)
     order = of(ProductOrder, draft)

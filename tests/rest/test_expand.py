@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from models.declare import KINDS, External, Kind, Points, roots
+from models import WHOLE
+from models.declare import External, Kind, Points
 from models.links import Way, relations, ways_back
 from resolvers.errors import BadRequest
 from resolvers.rest.expand import INLINED_AT_MOST, REFERRERS_AT_MOST, Expansion, expanded, parse
@@ -98,7 +99,7 @@ def test_every_reference_expands_to_itself_and_the_entity(
     assert found == expected
     assert list(found)[:2] == ["id", "href"]
     on_the_way = [r for r in relations(kind) if f"{name}.".startswith(f"{_name(kind, r)}.")]
-    assert len(shared.statements) <= sum(max(1, len(r.link.kinds)) for r in on_the_way)
+    assert len(shared.statements) <= sum(max(1, len(r.targets.held_names)) for r in on_the_way)
     [found] = inlined(shared, kind, [id], depth="1")
     assert list(_objects_at(found, steps)) == list(_objects_at(expected, steps))
     answer = shared.get(f"{url(kind)}/{id}", params={"expand": name})
@@ -109,7 +110,7 @@ def _ways() -> list[Any]:
     """Every way back, with a relation by which one comes here."""
     found = [
         (kind, way, relation)
-        for kind in roots()
+        for kind in WHOLE.roots
         for way in ways_back(kind)
         for relation in relations(way.kind)
         if relation.path == way.relations[0]
@@ -151,7 +152,7 @@ def test_what_can_be_expanded_is_what_is_refused_by_no_one(kind: Kind) -> None:
     assert len(set(found)) == len(found)
     for name in found:
         assert parse([kind], name, None) is not None
-    elsewhere = {r.path for r in relations(kind) if isinstance(r.link.to, External)}
+    elsewhere = {r.path for r in relations(kind) if isinstance(r.targets.link.to, External)}
     assert not elsewhere & set(found)
     for name in elsewhere:
         assert refused([kind], name).startswith(f'"{name}" cannot be expanded: what can be at ')
@@ -178,7 +179,7 @@ def test_the_chain_leads_to_what_the_graph_gives_in_as_many_statements(client: C
     nodes = client.data(query, first=number)["customers"]["nodes"]
     in_graph = len(client.statements)
     assert len(nodes) == number
-    found = inlined(client, KINDS["Customer"], [node["id"] for node in nodes], expand=CHAIN)
+    found = inlined(client, WHOLE.kinds["Customer"], [node["id"] for node in nodes], expand=CHAIN)
     # The graph's first statement lists the customers, which are given here.
     assert len(client.statements) == STATEMENTS_OF_THE_CHAIN <= in_graph - 1
     assert [_as_graph(one, OF_CUSTOMER) for one in found] == nodes
@@ -238,7 +239,7 @@ def test_a_list_over_rest_takes_as_many_statements_for_many_as_for_one(client: C
     counts = set()
     for limit in (1, 100):
         parameters = {"expand": CHAIN, "limit": limit}
-        answer = client.get(url(KINDS["Customer"]), params=parameters)
+        answer = client.get(url(WHOLE.kinds["Customer"]), params=parameters)
         assert answer.status_code == 200, answer.text
         assert len(answer.json()) == limit
         order = answer.json()[0]["productOrder"][0]
@@ -249,30 +250,34 @@ def test_a_list_over_rest_takes_as_many_statements_for_many_as_for_one(client: C
 
 def test_depth_follows_references_level_by_level(client: Client) -> None:
     fill(client, range(1))
-    [one] = inlined(client, KINDS["ProductOrder"], ["po-000000"], depth="1")
+    [one] = inlined(client, WHOLE.kinds["ProductOrder"], ["po-000000"], depth="1")
     assert len(client.statements) == 2
     product = one["productOrderItem"][0]["product"]
     assert one["relatedParty"][0]["name"] == "Customer 000000"
-    assert product["status"] == "active" and product["href"] == f"{BASE}{url(KINDS['Product'])}/p-000000"
+    assert (
+        product["status"] == "active" and product["href"] == f"{BASE}{url(WHOLE.kinds['Product'])}/p-000000"
+    )
     assert product["realizingService"] == [{"id": "s-000000"}]
     assert product["relatedParty"] == [{"id": "c-000000", "@referredType": "Customer"}]
-    [two] = inlined(client, KINDS["ProductOrder"], ["po-000000"], depth="2")
+    [two] = inlined(client, WHOLE.kinds["ProductOrder"], ["po-000000"], depth="2")
     # The customer, who is asked for anew at the second level, was read at the first.
     assert len(client.statements) == 4
     product = two["productOrderItem"][0]["product"]
     service = product["realizingService"][0]
     assert service["state"] == "active" and service["supportingResource"] == [{"id": "r-000000"}]
     assert product["relatedParty"][0]["name"] == "Customer 000000"
-    [three] = inlined(client, KINDS["ProductOrder"], ["po-000000"], depth="3")
+    [three] = inlined(client, WHOLE.kinds["ProductOrder"], ["po-000000"], depth="3")
     service = three["productOrderItem"][0]["product"]["realizingService"][0]
     assert service["supportingResource"][0]["name"] == "port 000000"
     assert "serviceOrder" not in three
-    assert parse([KINDS["ProductOrder"]], None, "0") is None
+    assert parse([WHOLE.kinds["ProductOrder"]], None, "0") is None
 
 
 def test_depth_and_expand_go_together(client: Client) -> None:
     fill(client, range(1))
-    [found] = inlined(client, KINDS["ServiceOrder"], ["so-000000"], "resourceOrder.orderItem.resource", "1")
+    [found] = inlined(
+        client, WHOLE.kinds["ServiceOrder"], ["so-000000"], "resourceOrder.orderItem.resource", "1"
+    )
     assert found["externalReference"][0]["state"] == "acknowledged"
     assert found["serviceOrderItem"][0]["service"]["state"] == "active"
     assert found["resourceOrder"][0]["orderItem"][0]["resource"]["name"] == "cpe 000000"
@@ -281,7 +286,7 @@ def test_depth_and_expand_go_together(client: Client) -> None:
 def test_fields_choose_after_expansion(client: Client) -> None:
     fill(client, range(1))
     parameters = {"expand": "relatedParty,serviceOrder", "fields": "relatedParty,serviceOrder"}
-    found = client.get(f"{url(KINDS['ProductOrder'])}/po-000000", params=parameters).json()
+    found = client.get(f"{url(WHOLE.kinds['ProductOrder'])}/po-000000", params=parameters).json()
     assert found.keys() == {"id", "href", "@type", "relatedParty", "serviceOrder"}
     assert found["relatedParty"][0]["name"] == "Customer 000000"
     assert [one["id"] for one in found["serviceOrder"]] == ["so-000000"]
@@ -289,11 +294,11 @@ def test_fields_choose_after_expansion(client: Client) -> None:
 
 def test_the_home_asked_at_is_the_roots_and_the_official_one_that_of_the_rest(client: Client) -> None:
     fill(client, range(1))
-    kind = KINDS["ProductOrder"]
+    kind = WHOLE.kinds["ProductOrder"]
     for place in kind.homes:
         found = client.get(f"{place.url}/po-000000", params={"expand": "serviceOrder"}).json()
         assert found["href"] == f"{BASE}{place.url}/po-000000"
-        assert found["serviceOrder"][0]["href"] == f"{BASE}{url(KINDS['ServiceOrder'])}/so-000000"
+        assert found["serviceOrder"][0]["href"] == f"{BASE}{url(WHOLE.kinds['ServiceOrder'])}/so-000000"
 
 
 # ---- references as they come ----------------------------------------------------------------------
@@ -301,17 +306,19 @@ def test_the_home_asked_at_is_the_roots_and_the_official_one_that_of_the_rest(cl
 
 def test_a_path_goes_through_values_and_entities_alike(client: Client) -> None:
     """The lines of an order hold products by value and by reference; both lead to their offerings."""
-    client.hold(KINDS["ProductOffering"], {"id": "offering", "name": "Fibre"})
-    client.hold(KINDS["Product"], {"id": "held", "status": "active", "productOffering": {"id": "offering"}})
+    client.hold(WHOLE.kinds["ProductOffering"], {"id": "offering", "name": "Fibre"})
+    client.hold(
+        WHOLE.kinds["Product"], {"id": "held", "status": "active", "productOffering": {"id": "offering"}}
+    )
     lines = [
         {"id": "1", "action": "add", "product": {"name": "new", "productOffering": {"id": "offering"}}},
         {"id": "2", "action": "modify", "product": {"id": "held", "name": "mine", "x-own": 1}},
         {"id": "3", "action": "add", "product": {"id": "gone", "productOffering": {"id": "offering"}}},
         {"id": "4", "action": "add", "product": {"id": "gone"}},
     ]
-    client.hold(KINDS["ProductOrder"], {"id": "o", "productOrderItem": lines})
+    client.hold(WHOLE.kinds["ProductOrder"], {"id": "o", "productOrderItem": lines})
     path = "productOrderItem.product.productOffering"
-    [found] = inlined(client, KINDS["ProductOrder"], ["o"], expand=path)
+    [found] = inlined(client, WHOLE.kinds["ProductOrder"], ["o"], expand=path)
     products = [line["product"] for line in found["productOrderItem"]]
     assert [product.get("productOffering", {}).get("name") for product in products] == ["Fibre"] * 3 + [None]
     assert products[0].keys() == {"name", "productOffering"}
@@ -322,14 +329,14 @@ def test_a_path_goes_through_values_and_entities_alike(client: Client) -> None:
 
 def test_the_attributes_of_a_relationship_go_before_ways_back(client: Client) -> None:
     """`resource` is an attribute of a ResourceRelationship, and the way back of the Resource it leads to."""
-    client.hold(KINDS["Resource"], {"id": "a", "name": "a"})
+    client.hold(WHOLE.kinds["Resource"], {"id": "a", "name": "a"})
     resource = {"id": "a", "href": "/elsewhere"}
     relationship = {"id": "a", "relationshipType": "contains", "resource": resource}
-    client.hold(KINDS["Resource"], {"id": "b", "name": "b", "resourceRelationship": [relationship]})
-    [found] = inlined(client, KINDS["Resource"], ["b"], expand="resourceRelationship.resource")
+    client.hold(WHOLE.kinds["Resource"], {"id": "b", "name": "b", "resourceRelationship": [relationship]})
+    [found] = inlined(client, WHOLE.kinds["Resource"], ["b"], expand="resourceRelationship.resource")
     [one] = found["resourceRelationship"]
     assert (one["name"], one["resource"]["name"], one["relationshipType"]) == ("a", "a", "contains")
-    [found] = inlined(client, KINDS["Resource"], ["a"], expand="resource.resource")
+    [found] = inlined(client, WHOLE.kinds["Resource"], ["a"], expand="resource.resource")
     assert [(one["id"], one["resource"]) for one in found["resource"]] == [("b", [])]
 
 
@@ -340,17 +347,17 @@ def test_what_is_not_held_stays_as_it_is(client: Client) -> None:
     ]
     line = {"id": "1", "action": "add", "product": {"id": "none"}, "billingAccount": {"id": "elsewhere"}}
     document = {"id": "o", "relatedParty": parties, "productOrderItem": [line], "x-extra": {"id": "o"}}
-    client.hold(KINDS["ProductOrder"], document)
-    plain = whole(client, KINDS["ProductOrder"], "o")
+    client.hold(WHOLE.kinds["ProductOrder"], document)
+    plain = whole(client, WHOLE.kinds["ProductOrder"], "o")
     for parameters in ({"expand": "relatedParty,productOrderItem.product"}, {"depth": "3"}):
-        assert inlined(client, KINDS["ProductOrder"], ["o"], **parameters) == [plain]
+        assert inlined(client, WHOLE.kinds["ProductOrder"], ["o"], **parameters) == [plain]
 
 
 def test_a_polymorphic_reference_expands_to_whatever_it_leads_to(client: Client) -> None:
     for name in ("Individual", "Organization", "PartyRole", "Customer"):
-        client.hold(KINDS[name], {**minimal(KINDS[name]), "id": name})
-    client.hold(KINDS["PartyRole"], {"id": "7", "name": "partner"})
-    client.hold(KINDS["Customer"], {**minimal(KINDS["Customer"]), "id": "7"})
+        client.hold(WHOLE.kinds[name], {**minimal(WHOLE.kinds[name]), "id": name})
+    client.hold(WHOLE.kinds["PartyRole"], {"id": "7", "name": "partner"})
+    client.hold(WHOLE.kinds["Customer"], {**minimal(WHOLE.kinds["Customer"]), "id": "7"})
     parties: list[dict[str, Any]] = [
         *(
             {"id": name, "role": "x", "@referredType": "Partner"}
@@ -359,8 +366,8 @@ def test_a_polymorphic_reference_expands_to_whatever_it_leads_to(client: Client)
         {"id": "7", "@referredType": "customer"},
         {"id": "7", "@referredType": "SomePartner"},
     ]
-    client.hold(KINDS["Service"], {"id": "s", **_service(), "relatedParty": parties})
-    [found] = inlined(client, KINDS["Service"], ["s"], expand="relatedParty")
+    client.hold(WHOLE.kinds["Service"], {"id": "s", **_service(), "relatedParty": parties})
+    [found] = inlined(client, WHOLE.kinds["Service"], ["s"], expand="relatedParty")
     types = [party["@type"] for party in found["relatedParty"]]
     assert types == ["Individual", "Organization", "PartyRole", "Customer", "Customer", "PartyRole"]
     assert found["relatedParty"][0]["role"] == "x"
@@ -369,11 +376,11 @@ def test_a_polymorphic_reference_expands_to_whatever_it_leads_to(client: Client)
 
 
 def test_a_special_kind_expands_as_what_it_is(client: Client) -> None:
-    client.hold(KINDS["PhysicalResource"], {"id": "p", "name": "port", "serialNumber": "SN-1"})
-    client.hold(KINDS["Service"], {"id": "s", **_service(), "supportingResource": [{"id": "p"}]})
-    [found] = inlined(client, KINDS["Service"], ["s"], expand="supportingResource")
-    assert found["supportingResource"] == [whole(client, KINDS["PhysicalResource"], "p")]
-    kind = KINDS["Resource"]
+    client.hold(WHOLE.kinds["PhysicalResource"], {"id": "p", "name": "port", "serialNumber": "SN-1"})
+    client.hold(WHOLE.kinds["Service"], {"id": "s", **_service(), "supportingResource": [{"id": "p"}]})
+    [found] = inlined(client, WHOLE.kinds["Service"], ["s"], expand="supportingResource")
+    assert found["supportingResource"] == [whole(client, WHOLE.kinds["PhysicalResource"], "p")]
+    kind = WHOLE.kinds["Resource"]
     assert inlined(client, kind, ["p"], expand="service")[0]["service"][0]["id"] == "s"
 
 
@@ -384,15 +391,15 @@ def _service() -> dict[str, Any]:
 def test_a_name_that_only_another_special_kind_has_is_passed_over(client: Client) -> None:
     """At the home of several kinds a path holds where one of them has it."""
     for name in ("Individual", "Organization"):
-        client.hold(KINDS[name], {**minimal(KINDS[name]), "id": name})
+        client.hold(WHOLE.kinds[name], {**minimal(WHOLE.kinds[name]), "id": name})
     relationship = {"relationshipType": "parent", "organization": {"id": "Organization"}}
     document = {"id": "o", "tradingName": "x", "organizationParentRelationship": relationship}
-    client.hold(KINDS["Organization"], document)
+    client.hold(WHOLE.kinds["Organization"], document)
     path = "organizationParentRelationship.organization"
-    expansion = parse([KINDS["Individual"], KINDS["Organization"]], path, None)
+    expansion = parse([WHOLE.kinds["Individual"], WHOLE.kinds["Organization"]], path, None)
     assert expansion is not None
     rows = [
-        client.run(client.store.by_id(KINDS[name], id))
+        client.run(client.store.by_id(WHOLE.kinds[name], id))
         for name, id in (("Individual", "Individual"), ("Organization", "o"))
     ]
 
@@ -400,26 +407,29 @@ def test_a_name_that_only_another_special_kind_has_is_passed_over(client: Client
         return await expanded(Loaders(client.store), rows, expansion, address, BASE)
 
     individual, organization = client.run(work())
-    assert individual == whole(client, KINDS["Individual"], "Individual")
+    assert individual == whole(client, WHOLE.kinds["Individual"], "Individual")
     inner = organization["organizationParentRelationship"]["organization"]
-    assert inner == {**relationship["organization"], **whole(client, KINDS["Organization"], "Organization")}
+    assert inner == {
+        **relationship["organization"],
+        **whole(client, WHOLE.kinds["Organization"], "Organization"),
+    }
 
 
 def test_a_circle_ends(client: Client) -> None:
     document = {"id": "a", **_service(), "supportingService": [{"id": "a"}]}
-    client.hold(KINDS["Service"], document)
-    plain = whole(client, KINDS["Service"], "a")
-    [found] = inlined(client, KINDS["Service"], ["a"], depth="3")
+    client.hold(WHOLE.kinds["Service"], document)
+    plain = whole(client, WHOLE.kinds["Service"], "a")
+    [found] = inlined(client, WHOLE.kinds["Service"], ["a"], depth="3")
     assert len(client.statements) == 1
     innermost = found["supportingService"][0]["supportingService"][0]["supportingService"][0]
     assert innermost == plain
-    [found] = inlined(client, KINDS["Service"], ["a"], expand="supportingService.service")
+    [found] = inlined(client, WHOLE.kinds["Service"], ["a"], expand="supportingService.service")
     assert found["supportingService"][0]["service"] == [plain]
 
 
 # ---- bounds ---------------------------------------------------------------------------------------
 
-ORDER = KINDS["ProductOrder"]
+ORDER = WHOLE.kinds["ProductOrder"]
 
 
 def test_a_path_that_leads_nowhere_is_refused_with_what_could_be_asked_for() -> None:
@@ -448,9 +458,9 @@ def test_a_path_that_leads_nowhere_is_refused_with_what_could_be_asked_for() -> 
         "serviceOrder.resourceOrder.orderItem.resource",
     ):
         assert parse([ORDER], path, None)
-    both = [KINDS["Individual"], KINDS["Organization"]]
+    both = [WHOLE.kinds["Individual"], WHOLE.kinds["Organization"]]
     assert "at Individual or Organization is" in refused(both, "x")
-    assert len(refused([KINDS["DigitalIdentity"]], "relatedParty." + "x" * 5000)) < 5000
+    assert len(refused([WHOLE.kinds["DigitalIdentity"]], "relatedParty." + "x" * 5000)) < 5000
 
 
 def test_nothing_asked_for_is_nothing_to_do() -> None:
@@ -469,7 +479,7 @@ def test_paths_and_depth_are_bounded() -> None:
 
 
 def test_a_way_back_lists_a_hundred(client: Client) -> None:
-    client.hold(KINDS["Customer"], {**minimal(KINDS["Customer"]), "id": "c"})
+    client.hold(WHOLE.kinds["Customer"], {**minimal(WHOLE.kinds["Customer"]), "id": "c"})
     party = [{"id": "c", "@referredType": "Customer"}]
     for n in range(REFERRERS_AT_MOST + 1):
         document = {
@@ -478,21 +488,21 @@ def test_a_way_back_lists_a_hundred(client: Client) -> None:
             "productOrderItem": [{"id": "1", "action": "add"}],
         }
         client.run(client.store.put(prepare(ORDER, document, imported=True)))
-    [found] = inlined(client, KINDS["Customer"], ["c"], expand="productOrder")
+    [found] = inlined(client, WHOLE.kinds["Customer"], ["c"], expand="productOrder")
     assert [one["id"] for one in found["productOrder"]] == [f"o-{n:03d}" for n in range(REFERRERS_AT_MOST)]
 
 
 def test_what_would_be_too_much_is_refused_before_it_is_read(client: Client) -> None:
-    client.hold(KINDS["Service"], {"id": "s", **_service()})
+    client.hold(WHOLE.kinds["Service"], {"id": "s", **_service()})
     references = [{"id": "s"}] * (INLINED_AT_MOST // 2)
     for id in ("one", "two", "three"):
-        client.hold(KINDS["Service"], {"id": id, **_service(), "supportingService": references})
-    found = inlined(client, KINDS["Service"], ["one", "two"], expand="supportingService")
+        client.hold(WHOLE.kinds["Service"], {"id": id, **_service(), "supportingService": references})
+    found = inlined(client, WHOLE.kinds["Service"], ["one", "two"], expand="supportingService")
     assert len(client.statements) == 1
     last = found[1]["supportingService"][-1]
     assert last["state"] == "active" and last is not found[1]["supportingService"][0]
     with pytest.raises(BadRequest, match="At most 10000 entities"):
-        inlined(client, KINDS["Service"], ["one", "two", "three"], expand="supportingService")
+        inlined(client, WHOLE.kinds["Service"], ["one", "two", "three"], expand="supportingService")
     assert client.statements == []
 
 

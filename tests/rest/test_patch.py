@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.declare import ABSTRACTS, KINDS, Kind
+from models import WHOLE
+from models.declare import Kind
 from models.json_in import MAX_DEPTH
 from resolvers.errors import BadRequest, CallerError, Conflict, FailedTest, PathNotFound, TooMuch
 from resolvers.rest.patches import BYTES_AT_MOST, equal, json_patch, json_patch_query
@@ -355,15 +356,15 @@ def test_the_rules_of_the_kind_hold_and_name_their_places(shared: Client) -> Non
 
 
 def test_a_special_kind_stays_what_it_is(shared: Client) -> None:
-    held = shared.hold(KINDS["PhysicalResource"], minimal(KINDS["PhysicalResource"]))
-    path = f"{KINDS['PhysicalResource'].homes[0].url}/{held.id}"
+    held = shared.hold(WHOLE.kinds["PhysicalResource"], minimal(WHOLE.kinds["PhysicalResource"]))
+    path = f"{WHOLE.kinds['PhysicalResource'].homes[0].url}/{held.id}"
     patch = [{"op": "replace", "path": "/@type", "value": "LogicalResource"}]
     answer = send(shared, path, JSON_PATCH, patch)
     assert answer.status_code == 400 and answer.json()["problems"][0]["path"] == "$['@type']"
 
 
 def test_a_secret_can_be_set_and_never_read(shared: Client) -> None:
-    identity = KINDS["DigitalIdentity"]
+    identity = WHOLE.kinds["DigitalIdentity"]
     login = {"@type": "LoginPasswordCredential", "id": "1", "login": "ada", "password": "one-secret"}
     document = {**minimal(identity), "credential": [login]}
     path = f"{identity.homes[0].url}/{_created(shared, identity, document)['id']}"
@@ -375,7 +376,7 @@ def test_a_secret_can_be_set_and_never_read(shared: Client) -> None:
 
 
 def test_href_is_seen_as_the_home_that_was_asked_gives_it(shared: Client) -> None:
-    individual = KINDS["Individual"]
+    individual = WHOLE.kinds["Individual"]
     id = person(shared).rpartition("/")[2]
     for home in individual.homes:
         address = f"{home.url}/{id}"
@@ -447,8 +448,8 @@ def test_no_patch_of_many_at_once_is_lost(client: Client) -> None:
 
 
 def test_an_operation_on_a_task_has_its_effect(shared: Client) -> None:
-    service = shared.hold(KINDS["Service"], {**minimal(KINDS["Service"]), "state": "inactive"})
-    activation = KINDS["ServiceActivation"]
+    service = shared.hold(WHOLE.kinds["Service"], {**minimal(WHOLE.kinds["Service"]), "state": "inactive"})
+    activation = WHOLE.kinds["ServiceActivation"]
     task = {**minimal(activation), "service": {"id": service.id}, "state": "inProgress"}
     path = f"{activation.homes[0].url}/{shared.hold(activation, task).id}"
     answer = send(shared, path, JSON_PATCH, [{"op": "replace", "path": "/state", "value": "done"}])
@@ -711,7 +712,7 @@ def test_a_bulk_create_is_all_or_nothing_and_tells_every_problem(shared: Client)
 def test_a_bulk_create_refers_to_what_it_creates(database_url: str) -> None:
     client = Client(database_url, strict_references=True)
     try:
-        kind = KINDS["Product"]
+        kind = WHOLE.kinds["Product"]
         first, second = ({**minimal(kind), "id": id} for id in ("first", "second"))
         second["productRelationship"] = [{"relationshipType": "reliesOn", "product": {"id": "first"}}]
         url = kind.homes[0].url
@@ -772,7 +773,7 @@ def test_a_collection_takes_json_patch_only_where_one_can_create(shared: Client)
     for media in (MERGE_PATCH, PATCH_QUERY, "application/json"):
         answer = send(shared, INDIVIDUAL, media, [])
         assert answer.status_code == 415 and answer.headers["accept-patch"] == JSON_PATCH
-    for node in (*KINDS.values(), *ABSTRACTS.values()):
+    for node in (*WHOLE.kinds.values(), *WHOLE.abstracts.values()):
         kinds = [node] if isinstance(node, Kind) else node.kinds
         if not all("create" in kind.operations for kind in kinds):
             answer = send(shared, node.homes[0].url, JSON_PATCH, adds([{}]))
@@ -780,7 +781,7 @@ def test_a_collection_takes_json_patch_only_where_one_can_create(shared: Client)
 
 
 def test_each_one_of_a_bulk_create_leaves_its_event_and_does_its_task(shared: Client) -> None:
-    kind = KINDS["SearchTimeSlot"]
+    kind = WHOLE.kinds["SearchTimeSlot"]
     answer = send(shared, kind.homes[0].url, JSON_PATCH, adds([minimal(kind), minimal(kind)]))
     assert answer.status_code == 201, answer.text
     for body in answer.json():

@@ -11,14 +11,15 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from models.declare import KINDS, Kind
+from models import WHOLE
+from models.declare import Kind
 from models.tables import event, idempotency, table
 from models.times import instant
 from resolvers.storage import store as store_module
 from tests.conftest import Client
 from tests.samples import complete, every_kind, fresh, minimal
 
-CATEGORY = KINDS["Category"]
+CATEGORY = WHOLE.kinds["Category"]
 URL = CATEGORY.homes[0].url
 
 every = pytest.mark.parametrize("kind", every_kind())
@@ -272,7 +273,7 @@ def test_a_key_stands_for_one_request(client: Client) -> None:
     assert client.post(URL, {"version": "1", "name": "n"}, headers=key).text == first.text
     other = client.post(URL, {"name": "m"}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    elsewhere = client.post(KINDS["Catalog"].homes[0].url, {"name": "n", "version": "1"}, headers=key)
+    elsewhere = client.post(WHOLE.kinds["Catalog"].homes[0].url, {"name": "n", "version": "1"}, headers=key)
     assert elsewhere.status_code == 422
     # What became of it later does not change the answer of then.
     client.patch(first.json()["href"], {"name": "changed"})
@@ -291,16 +292,16 @@ def test_a_refused_request_uses_up_no_key(client: Client) -> None:
 
 
 def test_tasks_and_asynchronous_writes_are_done_once(client: Client) -> None:
-    kind, key = KINDS["SearchTimeSlot"], {"Idempotency-Key": "k-1"}
+    kind, key = WHOLE.kinds["SearchTimeSlot"], {"Idempotency-Key": "k-1"}
     first = client.post(kind.homes[0].url, {}, headers=key)
     assert client.post(kind.homes[0].url, {}, headers=key).text == first.text
     assert rows(client, kind)[0] == 1
     url = "/tmf-api/ServiceActivationAndConfiguration/v4/service"
     headers = {"Idempotency-Key": "k-2", "Prefer": "respond-async"}
-    document = minimal(KINDS["Service"])
+    document = minimal(WHOLE.kinds["Service"])
     found = {client.post(url, document, headers=headers).headers["location"] for _ in range(3)}
     assert len(found) == 1 and client.carry_out() == 1
-    assert rows(client, KINDS["Service"])[0] == 1
+    assert rows(client, WHOLE.kinds["Service"])[0] == 1
 
 
 def test_old_keys_are_forgotten(client: Client) -> None:

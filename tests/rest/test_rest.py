@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 
 from models import WHOLE
-from models.declare import ABSTRACTS, KINDS
 from models.tables import key_of
 from tests.conftest import Client
 
@@ -23,7 +22,7 @@ def individual(id: str, **more: Any) -> dict[str, Any]:
 
 
 def test_no_two_kinds_share_a_path() -> None:
-    found = [home.url for node in (*KINDS.values(), *ABSTRACTS.values()) for home in node.homes]
+    found = [home.url for node in (*WHOLE.kinds.values(), *WHOLE.abstracts.values()) for home in node.homes]
     assert len(found) == len(set(found)) == len(WHOLE.homes)
 
 
@@ -178,7 +177,7 @@ def test_party_answers_for_persons_and_organizations(client: Client) -> None:
 
 def test_every_home_shows_the_same_entity_under_its_own_address(client: Client) -> None:
     document = {"id": "s1", "state": "active", "serviceSpecification": {"id": "spec"}}
-    service = KINDS["Service"]
+    service = WHOLE.kinds["Service"]
     client.post(service.homes[0].url, document)
     for home in service.homes:
         body = client.get(f"{home.url}/s1").json()

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from models import WHOLE
-from models.declare import KINDS, Abstract, Home, Json, Kind, attributes, family_attributes, special_of
+from models.declare import Abstract, Home, Json, Kind, attributes, family_attributes, special_of
 from models.links import relations
 from models.times import canonical
 from resolvers.behaviour.cancel import CANCELS
@@ -143,7 +143,7 @@ def test_a_secret_is_taken_and_never_given() -> None:
     schemas = openapi.document(WHOLE, "TMF720")["components"]["schemas"]
     assert schemas["LoginPasswordCredential_Create"]["properties"]["password"]["writeOnly"] is True
     assert "password" not in schemas["LoginPasswordCredential"]["properties"]
-    assert "password" not in json.dumps(examples.answered(KINDS["DigitalIdentity"]))
+    assert "password" not in json.dumps(examples.answered(WHOLE.kinds["DigitalIdentity"]))
 
 
 def test_what_is_mandatory_depends_on_the_api_of_the_kind() -> None:
@@ -179,8 +179,8 @@ def test_an_expanded_reference_still_has_the_types_of_its_schema(kind: Kind) -> 
         if holder is str:
             continue
         own = _json_types(holder)
-        for name in relation.link.kinds:
-            target = _json_types(KINDS[name].cls)
+        for name in relation.targets.held_names:
+            target = _json_types(WHOLE.kinds[name].cls)
             clash = {key for key in own.keys() & target.keys() if own[key] not in (target[key], "anything")}
             assert clash == set(), f"{kind.name}.{relation.path} to {name}"
 
@@ -219,7 +219,8 @@ def test_every_example_of_a_creation_is_accepted(shared: Client, kind: Kind) -> 
             task = CANCELS[kind.name]
             order = fresh("order")
             shared.hold(
-                KINDS[task.kind], {"id": order, task.items: [{"id": "1", "action": "add", "service": {}}]}
+                WHOLE.kinds[task.kind],
+                {"id": order, task.items: [{"id": "1", "action": "add", "service": {}}]},
             )
             document[task.order]["id"] = order
         made = shared.post(url, document)
@@ -281,8 +282,8 @@ def test_what_was_loaded_leniently_is_as_described(shared: Client, kind: Kind) -
 
 @pytest.mark.parametrize("accept", ["application/json", "application/problem+json"])
 def test_every_failure_is_as_described(shared: Client, accept: str) -> None:
-    home = KINDS["ProductOrder"].homes[0].url
-    id = shared.post(home, minimal(KINDS["ProductOrder"])).json()["id"]
+    home = WHOLE.kinds["ProductOrder"].homes[0].url
+    id = shared.post(home, minimal(WHOLE.kinds["ProductOrder"])).json()["id"]
     headers = {"accept": accept}
     failures = [
         ("get", "", shared.get(f"{home}?nothing=1", headers=headers)),

@@ -10,7 +10,6 @@ from typing import Any
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 from models import WHOLE
-from models.declare import KINDS
 from models.links import ways_back
 from models.tables import tables
 from resolvers.graphql.graph import schema, sdl
@@ -21,12 +20,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_the_snapshot_in_git_is_what_the_declarations_yield() -> None:
     snapshot = ROOT / "schema" / "schema.graphql"
-    assert snapshot.read_text(encoding="utf-8") == sdl(), "stale: run `./run refresh`"
+    assert snapshot.read_text(encoding="utf-8") == sdl(WHOLE), "stale: run `./run refresh`"
 
 
 def test_every_type_field_and_argument_says_what_it_is() -> None:
     silent = []
-    for found in schema()._schema.type_map.values():
+    for found in schema(WHOLE)._schema.type_map.values():
         if found.name.startswith(("__", "link__")):  # GraphQL's own, and those of federation's @link
             continue
         if isinstance(
@@ -46,14 +45,14 @@ def test_every_type_field_and_argument_says_what_it_is() -> None:
 
 
 def test_the_names_of_ways_back_take_no_attribute_of_a_kind() -> None:
-    for kind in KINDS.values():
+    for kind in WHOLE.kinds.values():
         own = {attribute.graphql_name for attribute in kind.attributes}
         assert not own.intersection(way.name for way in ways_back(kind)), kind
 
 
 def test_only_ids_lists_and_what_the_server_sets_are_never_null() -> None:
-    core: Any = schema()._schema
-    for kind in KINDS.values():
+    core: Any = schema(WHOLE)._schema
+    for kind in WHOLE.kinds.values():
         fields = core.type_map[kind.typename].fields
         never = {a.graphql_name for a in kind.attributes if str(fields[a.graphql_name].type).endswith("!")}
         assert never == {"id", "href"} | {a.graphql_name for a in kind.attributes if a.many}
@@ -84,7 +83,7 @@ from models import WHOLE
 from models.tables import tables
 from resolvers.graphql.graph import sdl
 from tmfgraph import database
-text = sdl()
+text = sdl(WHOLE)
 for header in ("type Customer ", "input CustomerCreate ", "input CustomerUpdate ", "input CustomerFilter ",
                "input CustomerSort "):
     body = text[text.index(header):]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.declare import KINDS, Kind
+from models import WHOLE
+from models.declare import Kind
 from models.tables import event
 from resolvers.storage.documents import SERVERS_ROOM
 from tests.conftest import Client
@@ -88,7 +89,7 @@ def test_a_change_of_nothing_writes_nothing(shared: Client, kind: Kind) -> None:
 
 
 def test_a_secret_given_again_is_a_change_and_one_forgotten_twice_is_not(shared: Client) -> None:
-    url = KINDS["DigitalIdentity"].homes[0].url
+    url = WHOLE.kinds["DigitalIdentity"].homes[0].url
     credential = {"@type": "LoginPasswordCredential", "id": "1", "login": "ada"}
     path = f"{url}/{shared.post(url, {'credential': [{**credential, 'password': 'one'}]}).json()['id']}"
     tags = [
@@ -104,7 +105,7 @@ def test_an_entity_that_is_loaded_again_stays_as_it_is(
     client: Client, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "documents.ndjson"
-    lines = [{**minimal(kind), "id": fresh(), "@type": kind.name} for kind in KINDS.values()]
+    lines = [{**minimal(kind), "id": fresh(), "@type": kind.name} for kind in WHOLE.kinds.values()]
     file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     for expected in (len(lines), len(lines)):
         assert client.run(load.run(database_url, Settings(), files=[str(file)])) == 0, capsys.readouterr()
@@ -129,7 +130,7 @@ HALF = "x" * (AT_MOST * 2 // 3)
 
 
 def _service(**more: Any) -> dict[str, Any]:
-    return {**minimal(KINDS["Service"]), **more}
+    return {**minimal(WHOLE.kinds["Service"]), **more}
 
 
 def test_no_kind_of_change_makes_a_document_too_long(small: Client) -> None:
@@ -168,8 +169,8 @@ def test_no_kind_of_change_makes_a_document_too_long(small: Client) -> None:
 
 def test_a_document_that_was_longer_before_can_be_made_shorter(small: Client) -> None:
     unbounded = small.store  # counts nothing
-    document = {**minimal(KINDS["Service"]), "x-text": HALF, "x-more": HALF}
-    made = small.run(unbounded.create(KINDS["Service"], document))
+    document = {**minimal(WHOLE.kinds["Service"]), "x-text": HALF, "x-more": HALF}
+    made = small.run(unbounded.create(WHOLE.kinds["Service"], document))
     path = f"{SERVICE}/{made.id}"
     assert send(small, path, "application/json", {"name": "new and longer"}).status_code == 413
     assert send(small, path, "application/json", {"x-more": HALF[:-10]}).status_code == 200

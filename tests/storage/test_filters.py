@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
-from models.declare import KINDS, Attribute, Json, Kind, attributes, case_of, family_attributes
+from models import WHOLE
+from models.declare import Attribute, Json, Kind, attributes, case_of, family_attributes
 from models.times import canonical
 from resolvers.errors import BadRequest
 from resolvers.query.tmf630 import NotSupported, from_json_path, from_query
@@ -32,7 +33,7 @@ from resolvers.storage.view import view_of
 from tests.conftest import Client
 from tests.samples import complete, every_kind
 
-SERVICE = KINDS["Service"]
+SERVICE = WHOLE.kinds["Service"]
 SERVICES = SERVICE.homes[0].url
 
 # ---- the rule, in plain Python --------------------------------------------------------------------
@@ -254,7 +255,7 @@ PROPERTY_KINDS = ["Service", "ProductOrder", "Usage", "DigitalIdentity", "Resour
 
 @pytest.mark.parametrize("name", PROPERTY_KINDS)
 def test_rest_graph_and_rule_find_the_same(client: Client, name: str) -> None:
-    kind = KINDS[name]
+    kind = WHOLE.kinds[name]
     rng = random.Random(f"20261124:{name}")
     documents = {}
     for n in range(40):
@@ -406,11 +407,11 @@ def test_functions_of_json_path_are_not_offered(services: Client) -> None:
 
 def test_filters_of_several_kinds_at_one_home(client: Client) -> None:
     client.hold(
-        KINDS["Individual"],
+        WHOLE.kinds["Individual"],
         {"id": "i", "givenName": "A", "familyName": "B", "partyCharacteristic": [{"name": "n", "value": 1}]},
     )
     client.hold(
-        KINDS["Organization"],
+        WHOLE.kinds["Organization"],
         {"id": "o", "tradingName": "C", "partyCharacteristic": [{"name": "n", "value": 2}]},
     )
     url = "/tmf-api/partyManagement/v4/party"

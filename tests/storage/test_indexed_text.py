@@ -10,7 +10,7 @@ import pytest
 
 from models import WHOLE
 from models.check import Problem
-from models.declare import KINDS, Kind
+from models.declare import Kind
 from models.tables import INDEXED_AT_MOST, indexed, table, tables
 from resolvers.errors import Invalid
 from resolvers.storage.documents import prepare
@@ -42,9 +42,12 @@ def test_every_text_in_an_index_is_known_to_be_short(database_url: str) -> None:
     }  # fmt: skip
     found = asyncio.run(_indexed_texts(database_url))
     bounded = {
-        (table(kind).name, a.name) for kind in KINDS.values() for a in kind.columns if a.key in indexed(kind)
+        (table(kind).name, a.name)
+        for kind in WHOLE.kinds.values()
+        for a in kind.columns
+        if a.key in indexed(kind)
     }
-    assert len(bounded) > len(KINDS) and len(found) > len(bounded)
+    assert len(bounded) > len(WHOLE.kinds) and len(found) > len(bounded)
     unknown = [one for one in found if one not in bounded and one[1] not in short]
     assert [one for one in unknown if one[0] in tables(WHOLE).tables] == []
 
@@ -134,7 +137,7 @@ def _texts(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def test_the_id_of_a_secret_is_short(shared: Client) -> None:
-    url = KINDS["DigitalIdentity"].homes[0].url
+    url = WHOLE.kinds["DigitalIdentity"].homes[0].url
     for type_ in ("LoginPasswordCredential", "BiometricCredential", "Other"):
         credential = {"@type": type_, "id": noise(3_000), "password": "x"}
         answer = shared.post(url, {"credential": [credential]})

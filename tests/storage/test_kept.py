@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.declare import KINDS
+from models import WHOLE
 from resolvers.graphql import source
 from resolvers.graphql.documents import Documents
 from resolvers.graphql.graph import schema
@@ -59,7 +59,7 @@ async def _never_seen(documents: Documents, number: int) -> None:
 
 
 def test_documents_are_kept_within_bytes(shared: Client) -> None:
-    documents = Documents(schema()._schema, Limits(), bytes_kept=200_000)
+    documents = Documents(schema(WHOLE)._schema, Limits(), bytes_kept=200_000)
     shared.run(_never_seen(documents, 50))
     assert 0 < len(documents.kept) < 100 and documents.kept.bytes <= 200_000
 
@@ -97,7 +97,7 @@ SORTS = ("a query", "a mutation", "an invalid query", "a text never seen", "a va
 @pytest.mark.skipif(not STATM.exists(), reason="the memory of a process is read where Linux tells it")
 @pytest.mark.parametrize("sort", SORTS)
 def test_the_same_thousand_requests_leave_the_process_no_larger(client: Client, sort: str) -> None:
-    rng, kind = random.Random(sort), KINDS["Customer"]
+    rng, kind = random.Random(sort), WHOLE.kinds["Customer"]
     name = "x" * 20_000
 
     def request(number: int) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from sqlalchemy import event as sa_event
 
 from models import WHOLE
 from models.check import Problem
-from models.declare import KINDS
 from models.tables import event
 from resolvers.background.worker import UNEXPECTED, Worker
 from resolvers.behaviour.reactions import NEEDS, REACTIONS
@@ -28,7 +27,7 @@ from schema.scopes import scope
 from tests.conftest import Client
 from tests.samples import minimal
 
-CATEGORY, CATALOG, ORDER = KINDS["Category"], KINDS["Catalog"], KINDS["ServiceOrder"]
+CATEGORY, CATALOG, ORDER = WHOLE.kinds["Category"], WHOLE.kinds["Catalog"], WHOLE.kinds["ServiceOrder"]
 
 
 def store(client: Client, reactions: Reactions, **more: Any) -> Store:
@@ -46,7 +45,7 @@ def worker(client: Client, reactions: Reactions) -> Worker:
 
 
 def held(client: Client, kind: str, id: str) -> Row | None:
-    return client.run(client.store.by_id(KINDS[kind], id))
+    return client.run(client.store.by_id(WHOLE.kinds[kind], id))
 
 
 def get(client: Client, id: str, key: str = "description") -> Any:
@@ -175,14 +174,14 @@ def test_a_general_kind_speaks_for_its_special_ones(client: Client) -> None:
         seen.append(f"physical {new.id}")
 
     for id, kind in (("p", "PhysicalResource"), ("l", "LogicalResource")):
-        client.hold(KINDS[kind], {**minimal(KINDS[kind]), "id": id})
+        client.hold(WHOLE.kinds[kind], {**minimal(WHOLE.kinds[kind]), "id": id})
     writes = store(client, Reactions(changed={"Resource": (note,), "PhysicalResource": (note_special,)}))
     for id in ("p", "l"):  # asked for as what they are in general
-        client.run(writes.patch(KINDS["Resource"], id, {"description": "new"}))
-    client.run(writes.patch(KINDS["PhysicalResource"], "p", {"description": "newer"}))
+        client.run(writes.patch(WHOLE.kinds["Resource"], id, {"description": "new"}))
+    client.run(writes.patch(WHOLE.kinds["PhysicalResource"], "p", {"description": "newer"}))
     assert seen == ["physical p", "resource p", "resource l", "physical p", "resource p"]
     only = store(client, Reactions(changed={"PhysicalResource": (note_special,)}))
-    client.run(only.patch(KINDS["Resource"], "p", {"description": "newest"}))
+    client.run(only.patch(WHOLE.kinds["Resource"], "p", {"description": "newest"}))
     assert seen[5:] == ["physical p"]
 
 
@@ -230,7 +229,7 @@ def _loop(*kinds: str) -> Reactions:
 
     async def on(transaction: Transaction, old: Row, new: Row) -> None:
         number = int(new.get("version") or 0) + 1
-        other = KINDS[kinds[(kinds.index(new.kind.name) + 1) % len(kinds)]]
+        other = WHOLE.kinds[kinds[(kinds.index(new.kind.name) + 1) % len(kinds)]]
         await transaction.change(await transaction.lock(other, "x"), {"version": str(number)})
 
     return Reactions(changed=dict.fromkeys(kinds, (on,)))
@@ -239,7 +238,7 @@ def _loop(*kinds: str) -> Reactions:
 @pytest.mark.parametrize("kinds", [("Category",), ("Category", "Catalog")])
 def test_a_loop_is_cut_and_nothing_of_it_is_stored(client: Client, kinds: tuple[str, ...]) -> None:
     for kind in kinds:
-        client.hold(KINDS[kind], {"id": "x", "name": "x"})
+        client.hold(WHOLE.kinds[kind], {"id": "x", "name": "x"})
     before = happened(client)
     with pytest.raises(EndlessReactions) as error:
         client.run(store(client, _loop(*kinds)).patch(CATEGORY, "x", {"version": "0"}))
@@ -281,12 +280,12 @@ def rated(client: Client, account: str) -> str:
     amount = {"unit": "EUR", "value": 2.5}
     document = {"isBilled": False, "billingAccount": {"id": account}, "taxExcludedAmount": amount,
                 "taxIncludedAmount": amount, "date": "2026-01-02T00:00:00Z"}  # fmt: skip
-    return client.hold(KINDS["AppliedCustomerBillingRate"], document).id
+    return client.hold(WHOLE.kinds["AppliedCustomerBillingRate"], document).id
 
 
 def test_what_is_created_later_brings_about_the_same_as_what_is_created_at_once(client: Client) -> None:
     """A bill on demand, asked for in both ways."""
-    kind = KINDS["CustomerBillOnDemand"]
+    kind = WHOLE.kinds["CustomerBillOnDemand"]
     url = f"http://localhost:8000{kind.homes[0].url}"
     writes = store(client, REACTIONS, needs=NEEDS)
     for id in ("now", "later"):
@@ -305,7 +304,7 @@ def test_what_is_created_later_brings_about_the_same_as_what_is_created_at_once(
 
 
 def test_a_reaction_that_fails_later_is_told_by_the_monitor_and_leaves_nothing(client: Client) -> None:
-    kind = KINDS["CancelServiceOrder"]
+    kind = WHOLE.kinds["CancelServiceOrder"]
     url = f"http://localhost:8000{kind.homes[0].url}"
     document = {"id": "c", "serviceOrder": {"id": "no-such-order"}}
     monitor, _ = client.run(store(client, REACTIONS).accept(kind, document, url))
@@ -316,8 +315,8 @@ def test_a_reaction_that_fails_later_is_told_by_the_monitor_and_leaves_nothing(c
 
 
 def test_an_activation_that_was_created_later_makes_its_service_active(client: Client) -> None:
-    kind = KINDS["ServiceActivation"]
-    client.hold(KINDS["Service"], {**minimal(KINDS["Service"]), "id": "s", "state": "designed"})
+    kind = WHOLE.kinds["ServiceActivation"]
+    client.hold(WHOLE.kinds["Service"], {**minimal(WHOLE.kinds["Service"]), "id": "s", "state": "designed"})
     document = {"id": "a", "service": {"id": "s"}}
     url = f"http://localhost:8000{kind.homes[0].url}"
     client.run(store(client, REACTIONS).accept(kind, document, url))
@@ -329,14 +328,16 @@ def test_an_activation_that_was_created_later_makes_its_service_active(client: C
 
 
 def test_what_one_needs_rights_for_is_asked_before_it_is_put_off(client: Client) -> None:
-    kind = KINDS["QueryUsageConsumption"]
+    kind = WHOLE.kinds["QueryUsageConsumption"]
     url = f"http://localhost:8000{kind.homes[0].url}"
     caller = Access("somebody", frozenset({scope(kind, "write")}))
     writes = store(client, REACTIONS, needs=NEEDS, access=caller)
     with pytest.raises(Forbidden):
         client.run(writes.accept(kind, {}, url))
     with pytest.raises(BadRequest):
-        client.run(store(client, REACTIONS, needs=NEEDS).accept(KINDS["ImportJob"], {"url": "../x"}, url))
+        client.run(
+            store(client, REACTIONS, needs=NEEDS).accept(WHOLE.kinds["ImportJob"], {"url": "../x"}, url)
+        )
     assert happened(client) == []
 
 
@@ -344,7 +345,7 @@ def _due(client: Client) -> None:
     line = {"id": "1", "action": "add", "service": {"id": "s"}}
     client.hold(ORDER, {"id": "o", "state": "inProgress", "serviceOrderItem": [line]})
     due = {"id": "c", "serviceOrder": {"id": "o"}, "requestedCancellationDate": "2026-01-01T00:00:00.000Z"}
-    client.hold(KINDS["CancelServiceOrder"], due)
+    client.hold(WHOLE.kinds["CancelServiceOrder"], due)
 
 
 def test_what_the_worker_changes_sets_off_reactions(client: Client) -> None:
@@ -381,10 +382,10 @@ def test_a_reaction_that_refuses_what_the_worker_does_ends_the_task_and_leaves_n
         assert order and (order.get("state"), order.revision) == ("inProgress", 1)
         assert request and request.get("state") == "terminatedWithError"
         assert request.get("completionMessage") != UNEXPECTED
-        client.run(client.store.delete(KINDS["CancelServiceOrder"], "c", force=True))
+        client.run(client.store.delete(WHOLE.kinds["CancelServiceOrder"], "c", force=True))
         again = {"id": "c", "serviceOrder": {"id": "o"},
                  "requestedCancellationDate": "2026-01-01T00:00:00.000Z"}  # fmt: skip
-        client.hold(KINDS["CancelServiceOrder"], again)
+        client.hold(WHOLE.kinds["CancelServiceOrder"], again)
 
 
 def test_imports_set_off_nothing(client: Client) -> None:

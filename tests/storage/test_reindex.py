@@ -5,7 +5,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from models import WHOLE
-from models.declare import KINDS, roots
 from models.tables import characteristic, event, reference, table
 from resolvers.storage import reindex
 from tests.conftest import Client
@@ -16,7 +15,7 @@ def stored(client: Client) -> list[Any]:
     """Everything that the database holds, in one order."""
 
     async def read() -> list[Any]:
-        tables = [*(table(kind) for kind in roots()), reference, characteristic, event]
+        tables = [*(table(kind) for kind in WHOLE.roots), reference, characteristic, event]
         async with client.app.state.engine.connect() as connection:
             found = []
             for one in tables:
@@ -36,15 +35,15 @@ def change(client: Client, statement: sa.Executable) -> None:
 
 
 def test_what_was_derived_is_derived_again(client: Client, database_url: str) -> None:
-    for kind in KINDS.values():
+    for kind in WHOLE.kinds.values():
         for _ in range(3):
             client.hold(kind, {**complete(kind), "@type": kind.name})
     before = stored(client)
     said: list[str] = []
-    assert client.run(reindex.run(database_url, WHOLE, said.append)) == 3 * len(KINDS)
+    assert client.run(reindex.run(database_url, WHOLE, said.append)) == 3 * len(WHOLE.kinds)
     assert stored(client) == before
     # As after an upgrade: columns that are empty, references that nobody wrote, kinds that were not known.
-    for kind in roots():
+    for kind in WHOLE.roots:
         t = table(kind)
         change(client, sa.update(t).values({a.name: None for a in kind.columns}))
         if kind.special:
@@ -60,7 +59,7 @@ def test_what_was_derived_is_derived_again(client: Client, database_url: str) ->
 
 def test_more_than_a_batch(client: Client, database_url: str) -> None:
     for number in range(7):
-        client.hold(KINDS["Category"], {"id": f"c-{number}", "name": "n", "parentId": "c-0"})
+        client.hold(WHOLE.kinds["Category"], {"id": f"c-{number}", "name": "n", "parentId": "c-0"})
     before = stored(client)
     change(client, sa.delete(reference))
     small, reindex.BATCH = reindex.BATCH, 3

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from models import WHOLE
-from models.declare import KINDS, Kind, roots
+from models.declare import Kind
 from models.links import relations, ways_back
 from models.tables import table_name
 from resolvers.errors import Forbidden
@@ -98,7 +98,7 @@ def test_the_table_of_a_kind_is_named_by_its_view_and_where_rows_are_written() -
 
 
 def test_no_text_of_a_statement_names_the_table_of_a_kind() -> None:
-    names = "|".join(table_name(kind) for kind in roots())
+    names = "|".join(table_name(kind) for kind in WHOLE.roots)
     naming = re.compile(rf"\b(from|join|update|into)\s+({names})\b")
     found = []
     for path, tree in CODE.items():
@@ -147,7 +147,7 @@ def test_rights_over_kinds_are_asked_for_at_the_gate_alone() -> None:
 
 # ---- what a View is -----------------------------------------------------------------------------
 
-KIND, SPECIAL = KINDS["ProductOrder"], KINDS["PhysicalResource"]
+KIND, SPECIAL = WHOLE.kinds["ProductOrder"], WHOLE.kinds["PhysicalResource"]
 
 
 def test_a_view_is_made_once_and_statements_are_kept_by_it() -> None:
@@ -170,7 +170,7 @@ def test_a_view_that_nothing_can_be_read_through_yet_gives_no_statement(view: Vi
 
 def test_a_kind_of_a_shared_table_sees_its_own_rows() -> None:
     assert "resource.kind = $" in reads.one(view_of(SPECIAL), ROW).text
-    assert "WHERE resource.id = $1" in reads.one(view_of(KINDS["Resource"]), ROW).text
+    assert "WHERE resource.id = $1" in reads.one(view_of(WHOLE.kinds["Resource"]), ROW).text
     assert "'ProductOrder'::text AS kind" in reads.one(view_of(KIND), ROW).text
 
 
@@ -185,10 +185,10 @@ def statements(view: View) -> Iterator[Statement]:
     }
     conditions: list[Condition] = [EVERYTHING]
     conditions += [
-        Leads(relation.path, KINDS[name], Compare(KINDS[name].columns[0], "eq", "x"))
+        Leads(relation.path, WHOLE.kinds[name], Compare(WHOLE.kinds[name].columns[0], "eq", "x"))
         for relation in relations(kind)
-        for name in relation.link.targets(None)
-        if name in KINDS
+        for name in relation.targets.named(None)
+        if name in WHOLE.kinds
     ]
     for name in ("by_key", "by_id", "one"):
         yield fresh[name](view, ROW)
@@ -207,11 +207,11 @@ def statements(view: View) -> Iterator[Statement]:
         yield fresh["tree"](view, ROW, (branch,))
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", WHOLE.kinds.values(), ids=lambda kind: kind.name)
 def test_wherever_a_statement_reads_a_kind_stands_what_one_may_see_of_it(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = "|".join(table_name(one) for one in roots())
+    names = "|".join(table_name(one) for one in WHOLE.roots)
     reading = re.compile(rf"(?:FROM|JOIN|,)\s+({names})(?![.\w])")
 
     def seen(view: View) -> Any:
@@ -227,7 +227,7 @@ def test_wherever_a_statement_reads_a_kind_stands_what_one_may_see_of_it(
 # ---- the gate -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", WHOLE.kinds.values(), ids=lambda kind: kind.name)
 def test_a_statement_runs_for_those_who_may_read_all_that_it_reads(shared: Client, kind: Kind) -> None:
     nobody = Store(shared.app.state.engine, WHOLE, access=Access("a", frozenset()))
     reader = Store(shared.app.state.engine, WHOLE, access=Access("a", frozenset({scope(kind, "read")})))
@@ -245,7 +245,7 @@ def test_a_statement_runs_for_those_who_may_read_all_that_it_reads(shared: Clien
 
 
 def test_the_first_scope_that_is_missing_is_the_one_that_is_named(shared: Client) -> None:
-    kinds = [KINDS["Individual"], KINDS["Organization"]]
+    kinds = [WHOLE.kinds["Individual"], WHOLE.kinds["Organization"]]
     store = Store(shared.app.state.engine, WHOLE, access=Access("a", frozenset({scope(kinds[0], "read")})))
     with pytest.raises(Forbidden, match=scope(kinds[1], "read")):
         store.views(kinds)

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from models import WHOLE
-from models.declare import KINDS, Attribute, Kind, link_of
+from models.declare import Attribute, Kind, link_of
 from models.tables import event, has_characteristics, key_of, secret
 from resolvers.errors import IdTaken
 from resolvers.storage import copy, reindex
@@ -55,7 +55,7 @@ class Case:
     def target(self) -> Kind:
         link = link_of(self.attribute.type)
         assert link is not None
-        return KINDS[link.kinds[0]]
+        return WHOLE.kinds[WHOLE.targets(link).held_names[0]]
 
     def target_id(self, version: int) -> str:
         return f"target-{version}"
@@ -100,7 +100,12 @@ def _sources(kind: Kind, part: Part) -> Iterator[Attribute]:
         link = link_of(attribute.type) if attribute.is_value else None
         if (
             (isinstance(part, Characteristics) and has_characteristics(attribute))
-            or (isinstance(part, References) and link and link.kinds and not attribute.fixed)
+            or (
+                isinstance(part, References)
+                and link
+                and WHOLE.targets(link).held_names
+                and not attribute.fixed
+            )
             or (isinstance(part, Secrets) and attribute.key == "credential")
         ):
             yield attribute
@@ -108,7 +113,7 @@ def _sources(kind: Kind, part: Part) -> Iterator[Attribute]:
 
 def _cases() -> list[Any]:
     made = []
-    for kind in KINDS.values():
+    for kind in WHOLE.kinds.values():
         for part in parts_of(kind):
             for attribute in list(_sources(kind, part))[:1]:
                 name = f"{kind.name}-{type(part).__name__}"
@@ -141,9 +146,9 @@ def rows(client: Client, statement: Any) -> list[Any]:
 def hold_targets(client: Client, draft: Draft) -> None:
     """Stores what a document refers to, where it is not there."""
     for found in draft.references:
-        if found.kinds[0] not in KINDS:
+        if found.kinds[0] not in WHOLE.kinds:
             continue
-        kind = KINDS[found.kinds[0]]
+        kind = WHOLE.kinds[found.kinds[0]]
         if client.run(client.store.by_id(kind, found.id)) is None:
             client.hold(kind, {**minimal(kind), "id": found.id})
 
@@ -217,7 +222,7 @@ def test_every_part_of_a_kind_is_tried() -> None:
     tried = {(case.kind.name, type(case.part)) for [case] in (one.values for one in CASES)}
     assert {part for _, part in tried} == {type(part) for part in PARTS}
     wanted = {
-        (kind.name, type(part)) for kind in KINDS.values() for part in parts_of(kind)
+        (kind.name, type(part)) for kind in WHOLE.kinds.values() for part in parts_of(kind)
         if not isinstance(part, References)
     }  # fmt: skip
     assert wanted <= tried, "say in `Case` by what a new part is tried"
@@ -242,7 +247,7 @@ def writing(statements: list[str]) -> list[str]:
 def test_a_change_or_a_deletion_writes_everything_by_one_statement(client: Client) -> None:
     party = {"id": "1", "@referredType": "Individual"}
     customer = {"id": "c", "name": "n", "engagedParty": party}
-    path = KINDS["Customer"].homes[0].url
+    path = WHOLE.kinds["Customer"].homes[0].url
     client.post(path, customer)
     change = {"engagedParty": {**party, "id": "2"}, "characteristic": [{"name": "a", "value": 1}]}
     assert client.patch(f"{path}/c", change).status_code == 200
@@ -256,9 +261,9 @@ def test_a_change_or_a_deletion_writes_everything_by_one_statement(client: Clien
 
 def test_a_changed_reference_is_followed_both_ways_in_the_graph(client: Client) -> None:
     for id in ("1", "2"):
-        client.hold(KINDS["Individual"], {**minimal(KINDS["Individual"]), "id": id})
+        client.hold(WHOLE.kinds["Individual"], {**minimal(WHOLE.kinds["Individual"]), "id": id})
     party = {"id": "1", "@referredType": "Individual"}
-    path = KINDS["Customer"].homes[0].url
+    path = WHOLE.kinds["Customer"].homes[0].url
     client.post(path, {"id": "c", "name": "n", "engagedParty": party})
     client.patch(f"{path}/c", {"engagedParty": {**party, "id": "2"}})
     onwards = client.data(
@@ -289,7 +294,7 @@ def test_of_two_equal_places_the_last_secret_counts(client: Client) -> None:
 
 
 def test_an_id_that_was_used_before_goes_on_counting(client: Client) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     made = client.run(client.store.create(kind, {"id": "again", "name": "n"}))
     client.run(client.store.delete(kind, "again"))
     again = client.run(client.store.create(kind, {"id": "again", "name": "n"}))
@@ -300,7 +305,7 @@ def test_an_id_that_was_used_before_goes_on_counting(client: Client) -> None:
 
 def test_an_entity_that_is_no_longer_at_the_revision_is_not_written(client: Client) -> None:
     """Whoever writes holds the entity; what was read before it was changed cannot undo the change."""
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     old = client.run(client.store.create(kind, {"id": "c", "name": "one", "parentId": "p"}))
     client.run(client.store.patch(kind, "c", {"name": "two"}))
     before = rows(client, sa.select(event.c.revision))
@@ -324,26 +329,26 @@ def test_an_entity_that_is_no_longer_at_the_revision_is_not_written(client: Clie
 
 
 def test_writers_of_one_reference_at_once_leave_those_of_the_last(client: Client) -> None:
-    path, party = KINDS["Customer"].homes[0].url, {"@referredType": "Individual"}
+    path, party = WHOLE.kinds["Customer"].homes[0].url, {"@referredType": "Individual"}
     client.post(path, {"id": "c", "name": "n", "engagedParty": {**party, "id": "0"}})
 
     async def many() -> None:
         changes = ({"engagedParty": {**party, "id": str(number)}} for number in range(1, 9))
-        await asyncio.gather(*(client.store.patch(KINDS["Customer"], "c", one) for one in changes))
+        await asyncio.gather(*(client.store.patch(WHOLE.kinds["Customer"], "c", one) for one in changes))
 
     client.run(many())
-    held = client.run(client.store.by_id(KINDS["Customer"], "c"))
+    held = client.run(client.store.by_id(WHOLE.kinds["Customer"], "c"))
     assert held.revision == 9
     last = held.get("engagedParty")["id"]
     found = [
         id for id in map(str, range(9))
-        if client.run(client.store.search([KINDS["Customer"]], Page(Refers("engagedParty", (id,)))))
+        if client.run(client.store.search([WHOLE.kinds["Customer"]], Page(Refers("engagedParty", (id,)))))
     ]  # fmt: skip
     assert found == [last]
 
 
 def test_copying_over_what_is_there_copies_nothing(client: Client) -> None:
-    kind = KINDS["Category"]
+    kind = WHOLE.kinds["Category"]
     client.run(client.store.create(kind, {"id": "held", "name": "n"}))
     drafts = [
         prepare(kind, {"id": id, "name": "n", "parentId": "p"}, imported=True) for id in ("new", "held")

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator, FormatChecker
 
-from models.declare import ABSTRACTS, KINDS, Home, Kind
+from models import WHOLE
+from models.declare import Home, Kind
 from models.times import canonical
 from tests.conftest import Client
 from tests.samples import complete, minimal
@@ -56,7 +57,7 @@ def test_every_explanation_explains_something() -> None:
 @official_only
 def test_every_kind_is_compared_or_our_own() -> None:
     compared = {kind.name for one in report().comparisons for kind in one.official.kinds}
-    assert sorted(set(KINDS) - compared) == sorted(conformance.OWN_KINDS)
+    assert sorted(set(WHOLE.kinds) - compared) == sorted(conformance.OWN_KINDS)
 
 
 def _tampered(api: str, change: Callable[[dict[str, Any]], object]) -> set[Deviation]:
@@ -242,12 +243,12 @@ def _definitions(official: Official) -> dict[str, Any]:
 
 def _homes(kind: Kind) -> Iterator[Home]:
     yield from kind.homes
-    for abstract in ABSTRACTS.values():
+    for abstract in WHOLE.abstracts.values():
         yield from abstract.homes if kind in abstract.kinds else ()
 
 
 def _compared_kinds() -> list[Any]:
-    found = [kind for kind in KINDS.values() if kind.name not in conformance.OWN_KINDS]
+    found = [kind for kind in WHOLE.kinds.values() if kind.name not in conformance.OWN_KINDS]
     return [pytest.param(kind, id=kind.name) for kind in found if "create" in kind.operations]
 
 

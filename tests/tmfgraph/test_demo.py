@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.declare import KINDS, roots
+from models import WHOLE
 from models.tables import table_name
 from models.times import canonical
 from resolvers.pages import EXAMPLES
@@ -26,13 +26,15 @@ LEFT_OUT = {
     "Monitor", "ImportJob", "ExportJob", "CustomerBillOnDemand", "QueryUsageConsumption", "SearchTimeSlot",
 }  # fmt: skip
 """Kinds that come about when somebody asks for something."""
-WANTED = {kind.name for kind in KINDS.values() if not kind.special} - LEFT_OUT
+WANTED = {kind.name for kind in WHOLE.kinds.values() if not kind.special} - LEFT_OUT
 
 
 @functools.cache
 def drafts() -> tuple[Draft, ...]:
     """Every demo document, checked without leniency."""
-    return tuple(prepare(KINDS[kind], document, imported=True) for kind, document in demo.documents(1, 1))
+    return tuple(
+        prepare(WHOLE.kinds[kind], document, imported=True) for kind, document in demo.documents(1, 1)
+    )
 
 
 def of(kind: str) -> list[Draft]:
@@ -70,7 +72,7 @@ def test_ids_are_unique_at_a_greater_scale() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_each_state_of_the_product_order_is_there(seed: int) -> None:
-    flow = KINDS["ProductOrder"].flow
+    flow = WHOLE.kinds["ProductOrder"].flow
     assert flow
     orders = [document for kind, document in demo.documents(1, seed) if kind == "ProductOrder"]
     assert {order["state"] for order in orders} == {
@@ -83,13 +85,16 @@ def test_each_state_of_the_product_order_is_there(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_references_lead_to_documents(seed: int) -> None:
-    found = [prepare(KINDS[kind], document, imported=True) for kind, document in demo.documents(2, seed)]
+    found = [
+        prepare(WHOLE.kinds[kind], document, imported=True) for kind, document in demo.documents(2, seed)
+    ]
     held = {(draft.kind.root.name, draft.id) for draft in found}
     lost = {
         (draft.kind.name, reference.relation, reference.id)
         for draft in found
         for reference in draft.references
-        if reference.kinds[0] in KINDS and not any((kind, reference.id) in held for kind in reference.kinds)
+        if reference.kinds[0] in WHOLE.kinds
+        and not any((kind, reference.id) in held for kind in reference.kinds)
     }
     assert not lost
 
@@ -331,7 +336,7 @@ def _counts(url: str) -> dict[str, int]:
     async def count() -> dict[str, int]:
         connection = await asyncpg.connect(url)
         try:
-            names = [table_name(kind) for kind in roots()]
+            names = [table_name(kind) for kind in WHOLE.roots]
             return {
                 name: await connection.fetchval(f"select count(*) from {name}") for name in [*names, "event"]
             }

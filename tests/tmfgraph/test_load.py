@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models.declare import KINDS
+from models import WHOLE
 from tests.conftest import Client
 from tmfgraph import load
 from tmfgraph.settings import Settings
@@ -37,12 +37,12 @@ def test_an_official_sample_loads_and_is_read_back_equal(
     code, told = run(database_url, path, kind=name)
     if name in NEEDS_LENIENCE:
         assert code == 1 and " is mandatory" in told
-        assert client.get(KINDS[name].homes[0].url).json() == []
+        assert client.get(WHOLE.kinds[name].homes[0].url).json() == []
         code, told = run(database_url, path, kind=name, lenient=True)
         assert code == 0 and "warning" in told
     assert code == 0, told
     given = json.loads(path.read_text(encoding="utf-8"))
-    kind = KINDS[name]
+    kind = WHOLE.kinds[name]
     for document in given if isinstance(given, list) else [given]:
         for home in kind.homes:
             body = client.get(f"{home.url}/{document['id']}").json()

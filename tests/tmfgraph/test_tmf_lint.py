@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from models.declare import KINDS
+from models import WHOLE
 from tests.samples import minimal
 from tests.serving import open_directory, serving
 
@@ -24,7 +24,7 @@ CONTRARY = {
 def test_what_tmf_lint_finds() -> None:
     with open_directory() as directory, serving(data_dir=directory / "data") as served:
         for name in ("Service", "ServiceOrder", "Resource"):
-            kind = KINDS[name]
+            kind = WHOLE.kinds[name]
             httpx.post(served.url + kind.homes[0].url, json=minimal(kind)).raise_for_status()
         tool = Path(sys.executable).parent / "tmf-lint"
         command = [tool, "check", "--url", served.url, "--format", "json"]
