@@ -182,7 +182,7 @@ class Referrers(Link):
 
     async def follow(self, run: Run, waiting: list[Any], fetched: Sequence[Any] | None) -> None:
         way = self.way
-        relations, page, statement = self.arguments.turned(run, self._asked)
+        relations, page, statement = self.arguments.turned(run, self.asked)
         keys = list(dict.fromkeys(key for key, _ in waiting))
         lists: list[list[Any]] = [[] for _ in keys]
         view = run.store.view(way.kind)  # also where nothing is to be read of them
@@ -213,13 +213,14 @@ class Referrers(Link):
             return None
         room.take()
         view = run.store.view(way.kind)
-        relations, page, _ = self.arguments.turned(run, self._asked)
+        relations, page, _ = self.arguments.turned(run, self.asked)
         below = grown(made.selections, run, room)
         more, columns = with_one_more(page), made.columns.all
         branch = Branch(view, columns, branches(below), relations, way.target, more, made.cursors)
         return Grown(self, branch, below)
 
-    def _asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Callable[[View], Statement]]:
+    def asked(self, given: dict[str, Any]) -> tuple[tuple[str, ...], Page, Callable[[View], Statement]]:
+        """By which relations, which page of each list, and what makes the statement for all of them."""
         way, columns, sorts = self.way, self.connection.columns.all, self.connection.cursors
         relations, page = _relations(way, given), page_of(way.kind, given)
         more = with_one_more(page)
@@ -264,7 +265,7 @@ class ListOfAll:
 
     async def __call__(self, run: Run) -> Any:
         kinds = self.kinds
-        page, statement = self.arguments.turned(run, self._asked)
+        page, statement = self.arguments.turned(run, self.asked)
         records: Sequence[Any] = ()
         views = run.store.views(kinds)  # also where nothing is to be read of them
         if self.connection.needs_rows(page):
@@ -272,7 +273,8 @@ class ListOfAll:
         total = await run.store.count(kinds, page.condition) if self.connection.counts else None
         return (await self.connection.parts(run, page, [records], [total]))[0]
 
-    def _asked(self, given: dict[str, Any]) -> tuple[Page, Callable[[tuple[View, ...]], Statement]]:
+    def asked(self, given: dict[str, Any]) -> tuple[Page, Callable[[tuple[View, ...]], Statement]]:
+        """Which page of the list, and what makes its statement."""
         page, columns = page_of(self.node, given), self.connection.columns.all
         more, sorts = with_one_more(page), self.connection.cursors
 

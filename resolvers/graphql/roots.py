@@ -68,7 +68,7 @@ class Single:
         if not level.links:
             return (await level.by_id(run, [id])).get(id)
         try:
-            statement, hanging = self._tree(run, level)
+            statement, hanging = self.tree(run, level)
             records = await run.store.fetch(statement.of(id, run.store.budget.rows_left))
         except OF_THE_WHOLE:
             raise
@@ -83,7 +83,7 @@ class Single:
         made = await level.objects(run, top)
         return made[0] if made else None
 
-    def _tree(self, run: Run, level: Level) -> tuple[Statement, list[Grown]]:
+    def tree(self, run: Run, level: Level) -> tuple[Statement, list[Grown]]:
         """One statement for the entity and all that hangs on it: a round trip for each level would cost more
         than the rows, where there are so few."""
         view = run.store.view(level.kind)

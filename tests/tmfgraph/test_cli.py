@@ -20,6 +20,7 @@ COMMANDS = [
     "load",
     "demo",
     "schema",
+    "explain",
     "kinds",
     "conformance",
     "openapi",
@@ -198,6 +199,22 @@ def test_serve_logs_json_lines(data_dir: Path):
     lines = [json.loads(line) for line in served.output.splitlines()]
     assert any(line["message"] == "ready" and line["url"] == served.url for line in lines)
     assert any(line.get("path") == "/health/live" and line["status"] == 200 for line in lines)
+
+
+def test_a_query_is_explained_without_a_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    query = "query Q($id: ID!) { customer(id: $id) { name } }"
+    file = tmp_path / "query.graphql"
+    file.write_text(query, encoding="utf-8")
+    for given in (query, str(file)):
+        code, printed, _ = said(capsys, "explain", given, "--variables", '{"id": "1"}')
+        assert code == 0
+        assert printed.startswith("query Q: 1 statement to read\n")
+        assert "FROM customer" in printed
+        _, shorter, _ = said(capsys, "explain", given, "--variables", '{"id": "1"}', "--plan-only")
+        assert printed.startswith(shorter) and "FROM" not in shorter
+    assert "'$id'" in said(capsys, "explain", query)[2]
+    assert "cannot be read: No such file" in said(capsys, "explain", str(tmp_path / "none"))[2]
+    assert "--variables is no JSON" in said(capsys, "explain", query, "--variables", "{")[2]
 
 
 def test_the_schema_goes_to_a_file_or_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -16,6 +16,7 @@ NAMES = (
     "token",
     "migration",
     "refresh",
+    "explain",
     "schema",
     "openapi",
     "kinds",
