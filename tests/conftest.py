@@ -29,6 +29,21 @@ from tmfgraph.settings import Settings
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the slow tests as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the slow tests out, unless all are wanted, or a marker says which, or they are named."""
+    if config.getoption("--all") or config.getoption("-m"):
+        return
+    named = {config.invocation_params.dir / one.partition("::")[0] for one in config.args}
+    left_out = pytest.mark.skip(reason="slow: --all runs it, or its name")
+    for item in items:
+        if item.get_closest_marker("slow") and item.path not in named:
+            item.add_marker(left_out)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """URL of a PostgreSQL of this test run's own."""

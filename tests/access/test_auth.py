@@ -1054,6 +1054,7 @@ class Site:
     data = Path()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
 def test_graphiql_takes_a_token(browser: Any, site: str) -> None:  # noqa: F811
     token = tmfgraph("token", "--data-dir", str(Site.data), "--scope", "*:*:read").stdout.strip()

@@ -12,7 +12,10 @@ from playwright.sync_api import Browser, Page
 
 from tests.pages.test_pages import CHROMIUM, browser, site  # noqa: F401  (fixtures)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)"),
+]
 
 INDIVIDUAL = "/tmf-api/party/v4/individual"
 MUTATION = 'mutation { createIndividual(input: { familyName: "Mallory", givenName: "x" }) { id } }'

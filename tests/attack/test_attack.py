@@ -9,6 +9,8 @@ from tests.attack import connections, kills
 from tests.attack.inputs import ATTACKS, made
 from tests.attack.measure import GENEROUS, Server, attacked, growth, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server() -> Iterator[Server]:
@@ -52,7 +54,6 @@ def test_no_connection_hurts() -> None:
     assert not [one for one in found if one.faults], "\n".join(map(str, found))
 
 
-@pytest.mark.slow
 def test_readers_do_not_wait_for_writers() -> None:
     with attacked() as server:
         found = list(connections.run(server, 3, ["writers"]))

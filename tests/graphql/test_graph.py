@@ -116,7 +116,7 @@ def test_the_way_back_leads_from_a_resource_to_the_customers_that_stand_on_it(cl
     assert order == {"id": "po-000001", "relatedParty": [{"target": {"name": "Customer 000001"}}]}
 
 
-@pytest.mark.parametrize("roots", [1, 100, 10_000])
+@pytest.mark.parametrize("roots", [1, 100, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_the_chain_takes_as_many_statements_for_many_orders_as_for_one(database_url: str, roots: int) -> None:
     client = Client(database_url, rows_at_most=10**6, objects_at_most=10**6, answer_bytes_at_most=10**8)
     fill(client, range(roots))

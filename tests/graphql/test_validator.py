@@ -73,6 +73,7 @@ def _parsed(text: str) -> DocumentNode | None:
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_it_accepts_is_valid_and_it_accepts_what_is(seed: int) -> None:
     core, accepted = schema(WHOLE)._schema, 0
@@ -86,6 +87,7 @@ def test_what_it_accepts_is_valid_and_it_accepts_what_is(seed: int) -> None:
     assert accepted > 0.75 * CASES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 4])
 def test_of_broken_documents_it_accepts_none(seed: int) -> None:
     core, rng, accepted, named, wrong = schema(WHOLE)._schema, random.Random(seed), 0, 0, 0

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 from models import WHOLE
@@ -93,6 +94,7 @@ assert [(f[0], f[2], f[3].name) for f in found] == [("add_column", "customer", "
 """
 
 
+@pytest.mark.slow
 def test_one_line_adds_an_attribute_everywhere(tmp_path: Path, database_url: str) -> None:
     """A line and its docstring: column, migration, field, inputs, filter and sort key follow."""
     for room in ("models", "schema", "resolvers", "tmfgraph"):

@@ -20,6 +20,8 @@ from tests.conftest import Client
 from tmfgraph import migrate
 from tmfgraph.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.slow
+
 CUSTOMER = "/tmf-api/customerManagement/v4/customer"
 SQL = re.compile(
     r"sql|select|insert|relation|column|postgres|asyncpg|constraint|transaction_|errcode|\b\d[\dA-Z]{4}\b",

@@ -11,6 +11,8 @@ import pytest
 
 from tests.serving import environment, open_directory
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = ("docs", "migrations", "models", "resolvers", "schema", "tmfgraph")
 FILES = ("app.py", "pyproject.toml", "run")

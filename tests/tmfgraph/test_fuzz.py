@@ -9,6 +9,8 @@ from schema.rest.openapi import apis
 from tests.serving import open_directory, serving
 from tests.tmfgraph.fuzz import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:

@@ -28,6 +28,8 @@ from tmfgraph.protocol import (
     Protocol,
 )
 
+pytestmark = pytest.mark.slow
+
 CUSTOMER = "/tmf-api/customerManagement/v4/customer"
 AT_MOST = 30
 

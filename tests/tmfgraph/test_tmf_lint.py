@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from models import WHOLE
 from tests.samples import minimal
@@ -21,6 +22,7 @@ CONTRARY = {
 """The rules that fail, with the reason. Those that build on what these create are skipped by the checker."""
 
 
+@pytest.mark.slow
 def test_what_tmf_lint_finds() -> None:
     with open_directory() as directory, serving(data_dir=directory / "data") as served:
         for name in ("Service", "ServiceOrder", "Resource"):
