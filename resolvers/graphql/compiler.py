@@ -18,12 +18,13 @@ from graphql import (
     GraphQLObjectType,
     OperationDefinitionNode,
     OperationType,
+    VariableValues,
 )
-from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
 from models.declare import Abstract, Attribute, Kind, Targets, case_of, other, special_of
 from models.links import relations
 from resolvers.errors import TooMuch
+from resolvers.graphql.core import Asked, Collector, Details
 from resolvers.graphql.encoding import NULL
 from resolvers.graphql.fields import Ask, Field, Graph, RootField
 from resolvers.graphql.introspection import Telling
@@ -35,9 +36,6 @@ from resolvers.graphql.validator import TELL_OF_THE_SCHEMA
 from resolvers.storage.conditions import cursor
 from resolvers.storage.rows import Unseen
 
-Details = list[Any]
-"""The places in a document that ask for one field of an object, as graphql-core collects them."""
-
 FIELDS_AT_MOST = 5_000
 """How many fields are looked at for one plan. What asks for the same of the same type shares it, so this is
 far more than an honest document has."""
@@ -47,7 +45,7 @@ BYTES_OF_A_PART = 200
 """About how long a cursor is, or what else a connection has beside nodes."""
 
 
-class Selection(dict[str, Details]):
+class Selection(Asked):
     """What is asked of an object, by the key in the answer."""
 
     error: GraphQLError | None = None
@@ -62,14 +60,14 @@ class Compiler:
         graph: Graph,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
-        variables: Any,
+        variables: VariableValues,
     ) -> None:
         self.world = graph.world
         self._schema = graph.core
         self._fields = graph.fields
         self._operation = operation
-        self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
-        self._variables = variables
+        self._fragments = fragments
+        self._collector = Collector(self._schema, operation, fragments, variables)
         self._links = self._seen = 0
         self.times = 1
         """How many times an answer has what was read of one entity, at most: by several keys for the same."""
@@ -81,10 +79,8 @@ class Compiler:
         is_query = self._operation.operation is OperationType.QUERY
         type_ = self._schema.query_type if is_query else self._schema.mutation_type
         assert type_ is not None
-        collected = collect_fields(
-            self._schema, self._fragments, self._variables, type_, self._operation
-        ).grouped_field_set
-        roots = {key: self._root(type_, key, details) for key, details in collected.items()}
+        asked = self._collector.root(type_)
+        roots = {key: self._root(type_, key, details) for key, details in asked.items()}
         return Plan(roots, self._links, self.times)
 
     # ---- the root -------------------------------------------------------------------------------
@@ -102,8 +98,7 @@ class Compiler:
     def _told(self, query: GraphQLObjectType, details: Details) -> Root:
         """What the schema tells, read beside the event loop."""
 
-        schema, operation = self._schema, self._operation
-        fragments = {name: one.definition for name, one in self._fragments.items()}
+        schema, operation, fragments = self._schema, self._operation, self._fragments
 
         async def told(run: Run) -> Any:
             most = run.store.budget.bounds.answer_bytes
@@ -140,18 +135,16 @@ class Compiler:
     def fields(self, type_: GraphQLObjectType, details: Details) -> Selection:
         """What is asked of an object of this type. TooMuch where it adds up."""
         try:
-            collected = collect_subfields(
-                self._schema, self._fragments, self._variables, self._operation, type_, details
-            )
+            asked = self._collector.below(type_, details)
         except GraphQLError as error:
             broken = Selection()
             # An exception that is kept would keep all that it was raised through.
             broken.error = error.with_traceback(None)
             return broken
-        self._seen += 1 + len(collected.grouped_field_set)
+        self._seen += 1 + len(asked)
         if self._seen > FIELDS_AT_MOST:
             raise TooMuch("fields in all parts of a query", None, FIELDS_AT_MOST, "split it into several")
-        return Selection(collected.grouped_field_set)
+        return Selection(asked)
 
     def field(self, type_: GraphQLObjectType, name: str) -> Field:
         """What a field of objects does."""

@@ -1,6 +1,6 @@
 """Completes a tree that holds errors: null takes the place of each, and a list has them with their paths."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,13 +13,14 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    VariableValues,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
     located_error,
 )
-from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 
+from resolvers.graphql.core import Asked, Collector, Details
 from resolvers.graphql.encoding import NULL, HoldsError, Writer, encoder, is_deep
 from resolvers.graphql.source import attribute_of
 from resolvers.storage.budget import Budget, Pace
@@ -47,28 +48,24 @@ class Completion:
         schema: GraphQLSchema,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
-        variables: Any,
+        variables: VariableValues,
         estimate: int,
         budget: Budget,
     ) -> None:
         """`estimate` is about how many bytes the tree has as JSON."""
         self._schema = schema
-        self._operation = operation
-        self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
-        self._variables = variables
+        self._collector = Collector(schema, operation, fragments, variables)
         self.estimate = estimate
         self._budget = budget
         self._pace = Pace()
         self.errors: list[GraphQLError] = []
-        self._fields: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
+        self._fields: dict[tuple[str, int], tuple[Details, Asked]] = {}
 
         is_query = operation.operation is OperationType.QUERY
         type_ = schema.query_type if is_query else schema.mutation_type
         assert type_ is not None
         self._type = type_
-        self._asked_of_root = collect_fields(
-            schema, self._fragments, variables, type_, operation
-        ).grouped_field_set
+        self._asked_of_root = self._collector.root(type_)
 
     async def result(self, data: Mapping[str, Any]) -> ExecutionResult:
         """The whole answer."""
@@ -87,9 +84,7 @@ class Completion:
         """The answer without data."""
         return ExecutionResult(None, [*self.errors, failed.error])
 
-    async def _object(
-        self, type_: GraphQLObjectType, asked: Mapping[str, Any], found: Any, path: Path
-    ) -> dict[str, Any]:
+    async def _object(self, type_: GraphQLObjectType, asked: Asked, found: Any, path: Path) -> dict[str, Any]:
         completed = {}
         for key, details in asked.items():
             value = found[key] if isinstance(found, dict) else getattr(found, attribute_of(key))
@@ -97,7 +92,7 @@ class Completion:
         return completed
 
     async def _field(
-        self, type_: GraphQLObjectType, key: str, details: Sequence[Any], value: Any, path: Path
+        self, type_: GraphQLObjectType, key: str, details: Details, value: Any, path: Path
     ) -> Any:
         field = self._schema.get_field(type_, details[0].node.name.value)
         assert field is not None
@@ -105,7 +100,7 @@ class Completion:
         return await self._guarded(field.type, details, value, (path, key), place)
 
     async def _guarded(
-        self, type_: GraphQLOutputType, details: Sequence[Any], value: Any, path: Path, place: str
+        self, type_: GraphQLOutputType, details: Details, value: Any, path: Path, place: str
     ) -> Any:
         """A value, or null for one with an error; Failed where null may not be."""
         try:
@@ -117,7 +112,7 @@ class Completion:
             self.errors.append(error)
             return None
 
-    async def _value(self, type_: Any, details: Sequence[Any], value: Any, path: Path, place: str) -> Any:
+    async def _value(self, type_: Any, details: Details, value: Any, path: Path, place: str) -> Any:
         if isinstance(value, Exception):
             raise Failed(value)
         if is_non_null_type(type_):
@@ -149,14 +144,11 @@ class Completion:
         await self._pace.rest()
         return text
 
-    def _asked(self, type_: GraphQLObjectType, details: Any) -> dict[str, Any]:
+    def _asked(self, type_: GraphQLObjectType, details: Details) -> Asked:
         """What is asked of objects of this type at this place: found out once, though a list has many."""
         key = (type_.name, id(details))
         if key not in self._fields:
-            collected = collect_subfields(
-                self._schema, self._fragments, self._variables, self._operation, type_, details
-            )
-            self._fields[key] = details, collected.grouped_field_set
+            self._fields[key] = details, self._collector.below(type_, details)
         return self._fields[key][1]
 
 

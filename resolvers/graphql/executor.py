@@ -28,8 +28,7 @@ GraphQL says (`completion.py`). The fields of a mutation are carried out and com
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, OperationType
-from graphql.execution.values import get_variable_values
+from graphql import ExecutionResult, GraphQLError, OperationType, VariableValues, get_variable_values
 
 from resolvers.graphql.compiler import Compiler
 from resolvers.graphql.completion import Completion, Failed
@@ -57,7 +56,9 @@ class Executor:
         self._graph = graph
         self._schema = graph.core
 
-    def coerced(self, operation: Operation, variables: Mapping[str, Any], suggestions: bool = True) -> Any:
+    def coerced(
+        self, operation: Operation, variables: Mapping[str, Any], suggestions: bool = True
+    ) -> VariableValues:
         """The variables of a request as its operation takes them. InvalidVariables."""
         definitions = operation.node.variable_definitions or ()
         found = get_variable_values(
@@ -67,7 +68,9 @@ class Executor:
             raise InvalidVariables(found)
         return found
 
-    async def answer(self, operation: Operation, variables: Any, context: Context) -> bytes | ExecutionResult:
+    async def answer(
+        self, operation: Operation, variables: VariableValues, context: Context
+    ) -> bytes | ExecutionResult:
         """The data of the answer, as JSON.
 
         With its errors, where fields have some; what is in the data is then to be encoded with msgspec.
@@ -110,7 +113,7 @@ class Executor:
         budget = run.store.budget
         return Completion(self._schema, operation.node, operation.fragments, run.variables, size, budget)
 
-    def plan(self, operation: Operation, variables: Any) -> Plan:
+    def plan(self, operation: Operation, variables: VariableValues) -> Plan:
         """The plan of an operation, for coerced variables. GraphQLError where a directive has none."""
         values = tuple(variables.coerced.get(name) for name in operation.deciding)
         plan = operation.plans.get(values)

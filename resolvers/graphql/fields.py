@@ -17,12 +17,13 @@ from graphql import GraphQLSchema
 from strawberry.types.arguments import StrawberryArgument
 
 from models.declare import Attribute, World, attributes
+from resolvers.graphql.core import Details
 from resolvers.graphql.plan import Arguments, Root, Run
 from resolvers.storage.rows import Unseen
 from resolvers.storage.store import Store
 
 if TYPE_CHECKING:
-    from resolvers.graphql.compiler import Compiler, Details, Entity, Object
+    from resolvers.graphql.compiler import Compiler, Entity, Object
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Ask:
     """What an operation asks of a field: the key in the answer, and the places in the document that ask."""
 
     key: str
-    details: "Details"
+    details: Details
     definition: Any
     """The field in the schema."""
 

@@ -16,11 +16,12 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    VariableValues,
+    get_argument_values,
 )
-from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
-from graphql.execution.values import get_argument_values
 
 from resolvers.errors import TooMuch
+from resolvers.graphql.core import Asked, Collector, Details
 from resolvers.graphql.documents import Document
 from resolvers.graphql.validator import Operation
 from resolvers.storage.kept import Kept
@@ -38,7 +39,7 @@ class Introspection:
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="introspection")
 
     async def answer(
-        self, document: Document, operation: Operation, variables: Any, bytes_at_most: int | None
+        self, document: Document, operation: Operation, variables: VariableValues, bytes_at_most: int | None
     ) -> bytes:
         """The data of the answer as JSON. `variables` are coerced.
 
@@ -73,12 +74,11 @@ class Telling:
         schema: GraphQLSchema,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
-        variables: Any,
+        variables: VariableValues,
         bytes_at_most: int | None,
     ) -> None:
         self._schema = schema
-        self._operation = operation
-        self._fragments = {name: FragmentDetails(node, None) for name, node in fragments.items()}
+        self._collector = Collector(schema, operation, fragments, variables)
         self._variables = variables
         self._info: Any = SimpleNamespace(schema=schema)
         self._most = bytes_at_most
@@ -88,14 +88,13 @@ class Telling:
         """The answer to the whole operation, as JSON. TooMuch."""
         query = self._schema.query_type
         assert query is not None
-        found = collect_fields(self._schema, self._fragments, self._variables, query, self._operation)
-        return msgspec.json.encode(self._object(query, found.grouped_field_set, False)(None))
+        return msgspec.json.encode(self._object(query, self._collector.root(query), False)(None))
 
-    def one(self, query: GraphQLObjectType, details: Any) -> bytes:
+    def one(self, query: GraphQLObjectType, details: Details) -> bytes:
         """The answer to one field of the query, as JSON. TooMuch."""
         return msgspec.json.encode(self._field(query, details, False)(None))
 
-    def _field(self, type_: GraphQLObjectType, details: Any, is_listed: bool) -> Reads:
+    def _field(self, type_: GraphQLObjectType, details: Details, is_listed: bool) -> Reads:
         """What gives the value of a field of such an object. `is_listed`: whether that stands in a list."""
         node = details[0].node
         if node.name.value == "__typename":
@@ -108,7 +107,7 @@ class Telling:
         completes = self._completes(field.type, details, is_listed)
         return lambda source: completes(resolve(source, info, **arguments))
 
-    def _object(self, type_: GraphQLObjectType, asked: Mapping[str, Any], is_listed: bool) -> Reads:
+    def _object(self, type_: GraphQLObjectType, asked: Asked, is_listed: bool) -> Reads:
         fields = [(key, self._field(type_, details, is_listed)) for key, details in asked.items()]
 
         def read(source: Any) -> dict[str, Any]:
@@ -116,7 +115,7 @@ class Telling:
 
         return read
 
-    def _completes(self, type_: Any, details: Any, is_listed: bool) -> Reads:
+    def _completes(self, type_: Any, details: Details, is_listed: bool) -> Reads:
         if isinstance(type_, GraphQLNonNull):
             return self._completes(type_.of_type, details, is_listed)
         if isinstance(type_, GraphQLList):
@@ -125,10 +124,7 @@ class Telling:
                 return lambda found: None if found is None else [one(inner) for inner in found]
             return lambda found: None if found is None else [self._encoded(one(inner)) for inner in found]
         if isinstance(type_, GraphQLObjectType):
-            collected = collect_subfields(
-                self._schema, self._fragments, self._variables, self._operation, type_, details
-            )
-            read = self._object(type_, collected.grouped_field_set, is_listed)
+            read = self._object(type_, self._collector.below(type_, details), is_listed)
             return lambda found: None if found is None else read(found)
         if isinstance(type_, GraphQLEnumType):
             return lambda found: None if found is None else type_.serialize(found)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-from graphql import ListValueNode, ObjectValueNode, VariableNode
-from graphql.execution.values import get_argument_values
+from graphql import ListValueNode, ObjectValueNode, VariableNode, VariableValues, get_argument_values
 
 from models.declare import Kind
 from resolvers.errors import TooMuch, Unavailable
@@ -39,7 +38,7 @@ class Run:
     store: Store
     base_url: str
     subgraph: bool
-    variables: Any
+    variables: VariableValues
     """Coerced by graphql-core."""
     pending: list[list[Any]]
     """For each link of the plan, which objects wait for what is at its end."""
@@ -382,7 +381,7 @@ class Plan:
     times: int = 1
     """How many times an answer may have what was read once."""
 
-    def run(self, store: Store, base_url: str, subgraph: bool, variables: Any) -> Run:
+    def run(self, store: Store, base_url: str, subgraph: bool, variables: VariableValues) -> Run:
         """What one execution keeps together."""
         return Run(store, base_url, subgraph, variables, [[] for _ in range(self.links)])
 
