@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -272,16 +273,9 @@ def etag_of_list(address: str, rows: Iterable[Row]) -> str:
     return etag_of(f"{address} {revisions}".encode())
 
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
 def last_modified(row: Row) -> str:
     """When the entity was last written, as HTTP writes dates."""
-    text = row.modified  # 2026-11-24T08:00:00.000Z
-    year, month, day = int(text[:4]), int(text[5:7]), text[8:10]
-    weekday = _DAYS[dt.date(year, month, int(day)).weekday()]
-    return f"{weekday}, {day} {_MONTHS[month - 1]} {year:04} {text[11:19]} GMT"
+    return format_datetime(dt.datetime.fromisoformat(row.modified), usegmt=True)
 
 
 def matches(header: str | None, tag: str) -> bool:

@@ -63,12 +63,11 @@ def _size(value: Any) -> int:
 
 
 def compiled(select: Any, *views: View) -> Statement:
-    """The statement, which reads these."""
+    """The statement, which reads these. The driver takes all values as they are: none has to be turned."""
     made: Any = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    processors = made._bind_processors
     values = made.params
     names: list[str] = list(made.positiontup or ())
-    arguments = (processors[name](values[name]) if name in processors else values[name] for name in names)
+    arguments = (values[name] for name in names)
     places = {name: place for place, name in enumerate(names)}
     return Statement(str(made), tuple(arguments), places.get("keys"), places.get("at_most"), views)
 
