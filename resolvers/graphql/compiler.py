@@ -269,8 +269,10 @@ class Compiler:
         return len(made.selections) - 1
 
 
-def _places(fields: Mapping[str, Details]) -> Hashable:
+def _places(fields: Selection) -> Hashable:
     """What tells whether the same is asked for: the keys, and where in the document they stand."""
+    if fields.error is not None:
+        return str(fields.error)
     return tuple((key, *(id(one.node) for one in details)) for key, details in fields.items())
 
 

@@ -650,7 +650,7 @@ class _Growth:
         rng = self._rng
         if rng.random() < 0.1:
             return _as_json(self._object(type_, "", 0, plain=True))
-        source = rng.choice(self._known.inputs.get(name) or [{}])
+        source = rng.choice([*self._known.inputs.get(name, ()), {}])
         made = {key: value for key, value in source.items() if key in type_.fields}
         if type_.name.endswith("Update"):
             made = {

@@ -86,6 +86,7 @@ MADE_ONCE = ("counter", "server_key")
 STILL = "2026-11-26T00:00:00.000Z"
 AT_THE_CLOCK = ("CustomerBillOnDemand", "SearchTimeSlot")
 """Kinds that look at the clock themselves."""
+LONGEST_INPUT = 40_000
 SETS = 8
 """How many sets of variables a query is run with."""
 
@@ -131,8 +132,9 @@ class Data:
         ]
         for draft in self.drafts:
             self._learn(draft.kind.cls, draft.body)
-            held = self.known.inputs.setdefault(draft.kind.name, [])
-            held.append(to_graphql(draft.kind.cls, json.loads(draft.document)))
+            if len(draft.document) <= LONGEST_INPUT:
+                held = self.known.inputs.setdefault(draft.kind.name, [])
+                held.append(to_graphql(draft.kind.cls, json.loads(draft.document)))
         self.known.values["id"] = [*self.known.shared, *(ids[0] for ids in self.known.ids.values())]
 
     def _ids(self) -> dict[str, list[str]]:
@@ -386,7 +388,7 @@ async def answers(engine: AsyncEngine, case: Case, twin: AsyncEngine | None = No
     document = parse(case.text)
     order = Order(document, _operation(document), case.variables)
     in_order = order.kept(msgspec.json.decode(ours).get("errors", ()))
-    return Answers(_sorted(ours, order), _sorted(theirs, order), outcome, in_order)
+    return Answers(*_compared(_sorted(ours, order), _sorted(theirs, order)), outcome, in_order)
 
 
 async def _by_plan(engine: AsyncEngine, case: Case) -> tuple[bytes, str]:
@@ -472,6 +474,35 @@ def _sorted(answer: bytes, order: Order) -> bytes:
     body = msgspec.json.decode(answer)
     body["errors"] = order.sorted(body["errors"])
     return msgspec.json.encode(body)
+
+
+def _compared(ours: bytes, theirs: bytes) -> tuple[bytes, bytes]:
+    """Both without errors that only one of them has, below a null that an error of both has made.
+
+    One error is enough for the null; whether others below it are told is up to what fails first.
+    """
+    if ours == theirs or not (ours.startswith(b'{"errors":') and theirs.startswith(b'{"errors":')):
+        return ours, theirs
+    both = [msgspec.json.decode(one) for one in (ours, theirs)]
+    common = [error for error in both[0]["errors"] if error in both[1]["errors"]]
+    nulls = [null for error in common if (null := _null_above(both[0].get("data"), error)) is not None]
+    for body in both:
+        body["errors"] = [
+            error
+            for error in body["errors"]
+            if error in common or _null_above(body.get("data"), error) not in nulls
+        ]
+    return msgspec.json.encode(both[0]), msgspec.json.encode(both[1])
+
+
+def _null_above(data: Any, error: dict[str, Any]) -> list[Any] | None:
+    """The path of the null that an error has made above its own place."""
+    path = error.get("path") or ()
+    for number, step in enumerate(path):
+        if data is None:
+            return path[:number]
+        data = data[step]
+    return None
 
 
 # ---- what is found ------------------------------------------------------------------------------
@@ -898,9 +929,12 @@ def main() -> int:
 
 def _command(given: argparse.Namespace, url: str, twin_url: str | None) -> int:
     only = None if given.block is None else (given.block, given.document)
-    started, last = time.monotonic(), [time.monotonic()]
+    started, last, shown = time.monotonic(), [time.monotonic()], [0]
 
     def progress(report: Report) -> None:
+        for one in report.differences[shown[0] :]:
+            print(f"DIFFERENCE at {one.where}; more of it at the end", flush=True)
+        shown[0] = len(report.differences)
         if report.cases % 1000 == 0:
             rate = 1000 / (time.monotonic() - last[0])
             last[0] = time.monotonic()

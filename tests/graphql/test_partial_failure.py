@@ -96,3 +96,22 @@ def test_what_is_wrong_with_some_representations_costs_only_them(telling: Client
     ]  # fmt: skip
     assert sorted(errors) == [["_entities", place] for place in (1, 2, 3, 4)]
     assert statements == 2
+
+
+def test_null_in_a_directive_is_an_error_of_its_object_and_of_no_other(telling: Client) -> None:
+    query = """query ($if: Boolean = true) {
+      parties(first: 1) { nodes { relatedParty { target { ... on Individual { __typename } } } ...O } }
+      customers(first: 1) { nodes { id engagedParty { target { ...O } } } }
+    }
+    fragment O on Organization { id @include(if: $if) }"""
+    data, paths, _ = answered(telling, query, **{"if": None})
+    assert data == {"parties": None, "customers": {"nodes": [{"id": "c0", "engagedParty": {"target": None}}]}}
+    assert paths == [["parties", "nodes", 0], ["customers", "nodes", 0, "engagedParty", "target"]]
+    at_the_root = telling.post(
+        "/graphql",
+        {
+            "query": "query ($if: Boolean = true) { parties @skip(if: $if) { totalCount } }",
+            "variables": {"if": None},
+        },
+    )
+    assert at_the_root.status_code == 400 and "data" not in at_the_root.json()
