@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.declare import KINDS
+from models import WHOLE
 from tests.conftest import Client
 
 AT_MOST = 100
@@ -16,12 +16,12 @@ def few(module_database_url: str) -> Iterator[Client]:
     """A client of an application that reads few rows, over some organizations with many customers each."""
     made = Client(module_database_url, rows_at_most=AT_MOST)
     for hub in range(HUBS):
-        made.hold(KINDS["Organization"], {"id": f"hub{hub}", "tradingName": "n"})
+        made.hold(WHOLE.kinds["Organization"], {"id": f"hub{hub}", "tradingName": "n"})
         for number in range(EACH):
             party = {"id": f"hub{hub}", "@referredType": "Organization"}
-            made.hold(KINDS["Customer"], {"id": f"c{hub}-{number}", "name": "n", "engagedParty": party})
+            made.hold(WHOLE.kinds["Customer"], {"id": f"c{hub}-{number}", "name": "n", "engagedParty": party})
     for number in range(2 * AT_MOST):
-        made.hold(KINDS["Category"], {"id": "busy", "name": str(number)})
+        made.hold(WHOLE.kinds["Category"], {"id": "busy", "name": str(number)})
     yield made
     made.close()
 
