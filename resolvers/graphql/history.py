@@ -12,7 +12,8 @@ from resolvers.errors import BadRequest
 from resolvers.graphql.fields import Ask, OfEveryEntity
 from resolvers.graphql.plan import Arguments, Link, Run
 from resolvers.graphql.source import attribute_of
-from schema.graphql.types import SHARED, Revision, argument
+from schema.graphql.parts import argument
+from schema.graphql.types import SHARED, Revision
 
 if TYPE_CHECKING:
     from resolvers.graphql.compiler import Compiler, Entity

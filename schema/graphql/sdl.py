@@ -13,10 +13,13 @@ from typing import Any, Optional
 import strawberry
 from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
 
 from models.declare import Kind, World, special_of
 from schema.graphql.inputs import Inputs
-from schema.graphql.types import REVISION, DateTime, EntityField, Revision, Types, argument, field, make
+from schema.graphql.parts import Of, argument, field, make
+from schema.graphql.types import REVISION, DateTime, EntityField, Revision, Types
 
 logger = logging.getLogger("tmfgraph.graphql")
 
@@ -51,58 +54,47 @@ def _cases(types: Types) -> list[Any]:
     return [types.values[case] for cls in types.world.values for case in special_of(cls).values()]
 
 
-def _id(name: str) -> Any:
+def _id(name: str) -> StrawberryArgument:
     return argument("id", strawberry.ID, f"Identifier of the {name}.")
 
 
 def _query(types: Types, inputs: Inputs) -> Any:
-    fields: dict[str, tuple[Any, Any]] = {
-        "node": (
-            Optional[types.entity],
-            field(
-                "The entity with this id, of whatever kind; null where there is none. "
-                "Where several kinds hold the id, say which: `Customer:42`.",
-                "node",
-                [
-                    argument(
-                        "id", strawberry.ID, "Identifier, alone or behind the name of a kind and a colon."
-                    )
-                ],
-            ),
-        )
-    }
+    doc = (
+        "The entity with this id, of whatever kind; null where there is none. "
+        "Where several kinds hold the id, say which: `Customer:42`."
+    )
+    id_doc = "Identifier, alone or behind the name of a kind and a colon."
+    fields = [field("node", Optional[types.entity], doc, [argument("id", strawberry.ID, id_doc)])]
     for node in types.world.nodes:
         one = types.kinds[node.name] if isinstance(node, Kind) else types.abstracts[node.name]
         doc = f"The {node.name} with this id, null where there is none."
-        fields[node.singular] = (Optional[one], field(doc, node.singular, [_id(node.name)]))
+        fields.append(field(node.singular, Optional[one], doc, [_id(node.name)]))
         doc = f"All {node.plural}, page by page."
-        fields[node.plural] = (
-            Optional[types.connections[node.name]],
-            field(doc, node.plural, inputs.list_arguments(node)),
-        )
-    return make("Query", "What can be read.", fields)
+        connection = Optional[types.connections[node.name]]
+        fields.append(field(node.plural, connection, doc, inputs.list_arguments(node)))
+    return make("Query", Of.OBJECT, "What can be read.", fields)
 
 
 def _mutation(types: Types, inputs: Inputs) -> Any:
-    fields: dict[str, tuple[Any, Any]] = {}
+    fields: list[StrawberryField] = []
     for kind in types.world.kinds.values():
         one, id = types.kinds[kind.name], _id(kind.name)
         if "create" in kind.operations:
-            name, doc = f"create{kind.name}", f"Creates a {kind.name}."
             data = argument("input", inputs.create[kind.name], f"The new {kind.name}.")
-            fields[name] = (one, field(doc, name, [data, _key(kind)]))
+            doc = f"Creates a {kind.name}."
+            fields.append(field(f"create{kind.name}", one, doc, [data, _key(kind)]))
         if "patch" in kind.operations:
-            name, doc = f"update{kind.name}", f"Changes a {kind.name}."
             data = argument("input", inputs.update[kind.name], "What changes.")
-            fields[name] = (one, field(doc, name, [id, data, _expected(kind)]))
+            doc = f"Changes a {kind.name}."
+            fields.append(field(f"update{kind.name}", one, doc, [id, data, _expected(kind)]))
         if "delete" in kind.operations:
-            name, doc = f"delete{kind.name}", f"Deletes a {kind.name} and gives what it was."
             force = argument("force", bool, "Delete it even where others refer to it.", default=False)
-            fields[name] = (one, field(doc, name, [id, force, _expected(kind)]))
-    return make("Mutation", "What can be written.", fields)
+            doc = f"Deletes a {kind.name} and gives what it was."
+            fields.append(field(f"delete{kind.name}", one, doc, [id, force, _expected(kind)]))
+    return make("Mutation", Of.OBJECT, "What can be written.", fields)
 
 
-def _key(kind: Kind) -> Any:
+def _key(kind: Kind) -> StrawberryArgument:
     doc = (
         "Names this creation, in 1 to 255 printable ASCII characters: the same again under the same key "
         f"gives the {kind.name} that the first made, and makes no second one. Keys are kept for two days."
@@ -110,7 +102,7 @@ def _key(kind: Kind) -> Any:
     return argument("idempotencyKey", Optional[str], doc, default=strawberry.UNSET)
 
 
-def _expected(kind: Kind) -> Any:
+def _expected(kind: Kind) -> StrawberryArgument:
     doc = (
         f"The `revision` at which the {kind.name} was read: at any other nothing is written, and the error "
         "is PRECONDITION_FAILED. Left out, it is written whatever its revision."

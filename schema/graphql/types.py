@@ -8,16 +8,16 @@ import datetime as dt
 import enum
 import functools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar, NewType, Optional, Protocol
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.federation.schema_directives import Key, Shareable
 from strawberry.federation.types import FieldSet
 from strawberry.scalars import JSON
 from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
 
 from models.common.base import Entity
 from models.declare import (
@@ -39,6 +39,7 @@ from models.declare import (
 )
 from models.links import ways_back
 from models.times import canonical
+from schema.graphql.parts import Of, empty, field, fill, make
 
 NODES_BY_DEFAULT = 100
 NODES_AT_MOST = 10_000
@@ -93,6 +94,8 @@ SCALARS: dict[Any, Any] = {str: str, int: int, float: float, bool: bool, dt.date
 SHARED = (Shareable(),)
 KEY = (Key(fields=FieldSet("id")),)
 
+EXTENSION = "Attributes beyond those declared here."
+
 
 @strawberry.type(description="Where a page lies in its list.", directives=SHARED)
 class PageInfo:
@@ -104,17 +107,6 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="Cursor of the last edge, for `after`.")
 
 
-def field(description: str, name: str, arguments: Sequence[StrawberryArgument] = ()) -> Any:
-    made = strawberry.field(name=name, description=description)
-    if arguments:
-        made.arguments = list(arguments)
-    return made
-
-
-def argument(name: str, type_: Any, description: str, **default: Any) -> StrawberryArgument:
-    return StrawberryArgument(name, name, StrawberryAnnotation(type_), description=description, **default)
-
-
 class EntityField(Protocol):
     """A field that every entity has beside its attributes and ways back, as a type of the graph has it."""
 
@@ -123,44 +115,6 @@ class EntityField(Protocol):
     """As Strawberry takes it."""
     description: ClassVar[str]
     arguments: ClassVar[Sequence[StrawberryArgument]]
-
-
-def make(
-    name: str,
-    doc: str,
-    fields: Mapping[str, tuple[Any, Any]],
-    *,
-    bases: tuple[type[Any], ...] = (),
-    decorator: Any = strawberry.type,
-    directives: Sequence[object] = (),
-) -> Any:
-    """A Strawberry type from GraphQL field names with their types and fields."""
-    cls = _empty(name, bases)
-    return _fill(cls, name, doc, fields, decorator, directives)
-
-
-def _empty(name: str, bases: tuple[type[Any], ...] = ()) -> type[Any]:
-    return type(name, bases, {"__annotations__": {}, "__module__": __name__})
-
-
-def _fill(
-    cls: Any,
-    name: str,
-    doc: str,
-    fields: Mapping[str, tuple[Any, Any]],
-    decorator: Any,
-    directives: Sequence[object] = (),
-) -> Any:
-    cls.__annotations__ = {_python(key): type_ for key, (type_, _) in fields.items()}
-    for key, (_, made) in fields.items():
-        setattr(cls, _python(key), made)
-    options = {"directives": directives} if directives else {}
-    return decorator(cls, name=name, description=doc, **options)
-
-
-def _python(name: str) -> str:
-    """A field's name as an attribute of a class; `in` and `not` are no such names."""
-    return f"{name}_"
 
 
 class Types:
@@ -174,20 +128,20 @@ class Types:
         self.externals: dict[str, Any] = {}
         self._unions: dict[str, Any] = {}
         doc = "How often it has been written, counted from 1; `ifRevision` of a mutation takes it back."
-        of_all = self._plain(attributes(Entity)) | {"revision": (Revision, field(doc, "revision"))}
-        self.entity = make("Entity", description(Entity), of_all, decorator=strawberry.interface)
+        of_all = [*self._plain(attributes(Entity)), field("revision", Revision, doc)]
+        self.entity = make("Entity", Of.INTERFACE, description(Entity), of_all)
         self.abstracts: dict[str, Any] = {}
         self.values: dict[Any, Any] = {}
         for cls in world.values:
             general = general_of(cls)
-            self.values[cls] = _empty(cls.__name__, (self.values[general],) if general else ())
+            self.values[cls] = empty(cls.__name__, self.values[general] if general else None)
         for abstract in world.abstracts.values():
             self.abstracts[abstract.name] = make(
                 abstract.name,
+                Of.INTERFACE,
                 abstract.doc,
                 self._plain(a for a in abstract.attributes if a not in attributes(Entity)),
-                bases=(self.entity,),
-                decorator=strawberry.interface,
+                base=self.entity,
             )
         self.kinds: dict[str, Any] = {}
         for kind in world.kinds.values():
@@ -198,13 +152,13 @@ class Types:
                 if kind.extends
                 else self.entity
             )
-            self.kinds[kind.name] = _empty(kind.name, (base,))
+            self.kinds[kind.name] = empty(kind.name, base)
         # Object types for what is none of the special cases of a polymorphic type.
         polymorphic = [
             *((cls.__name__, made) for cls, made in self.values.items() if special_of(cls)),
             *((kind.name, self.kinds[kind.name]) for kind in world.kinds.values() if kind.special),
         ]
-        self.others = {name: _empty(other(name), (made,)) for name, made in polymorphic}
+        self.others = {name: empty(other(name), made) for name, made in polymorphic}
         self.connections: dict[str, Any] = {}
         for node in world.nodes:
             self.connections[node.name] = self._connection(node)
@@ -222,20 +176,16 @@ class Types:
         inherited = attributes(general) if general else ()
         fields = self._plain(a for a in attributes(cls) if a not in inherited)
         if general is None:
-            fields["extension"] = (
-                Optional[JSON],
-                field("Attributes beyond those declared here.", "extension"),
-            )
+            fields.append(field("extension", Optional[JSON], EXTENSION))
         link = link_of(cls)
         if link is not None:
             targets = self.world.targets(link)
-            fields["target"] = (Optional[self.target(targets)], field(_target_doc(targets), "target"))
-        name, doc = cls.__name__, description(cls)
+            fields.append(field("target", Optional[self.target(targets)], _target_doc(targets)))
         if special_of(cls):
-            _fill(made, name, doc, fields, strawberry.interface)
-            self._complete_other(name, list(special_of(cls)), SHARED)
+            fill(made, Of.INTERFACE, description(cls), fields)
+            self._complete_other(cls.__name__, list(special_of(cls)), SHARED)
         else:
-            _fill(made, name, doc, fields, strawberry.type, SHARED)
+            fill(made, Of.OBJECT, description(cls), fields, SHARED)
 
     def _complete_kind(self, kind: Kind, list_arguments: Any) -> None:
         made = self.kinds[kind.name]
@@ -243,19 +193,18 @@ class Types:
         inherited = base.attributes if base else attributes(Entity)
         fields = self._plain(a for a in kind.attributes if a not in inherited)
         if kind.general is None:
-            fields |= self._links(kind, list_arguments)
-            for one in self._of_every_entity:
-                fields[one.field_name] = (one.type, field(one.description, one.field_name, one.arguments))
-            doc = "Attributes beyond those declared here."
-            fields["extension"] = (Optional[JSON], field(doc, "extension"))
+            fields += self._links(kind, list_arguments)
+            fields += [
+                field(one.field_name, one.type, one.description, one.arguments)
+                for one in self._of_every_entity
+            ]
+            fields.append(field("extension", Optional[JSON], EXTENSION))
+        fill(made, Of.INTERFACE if kind.special else Of.OBJECT, kind.doc, fields, KEY)
         if kind.special:
-            _fill(made, kind.name, kind.doc, fields, strawberry.interface, KEY)
             self._complete_other(kind.name, [one.name for one in kind.special], KEY)
-        else:
-            _fill(made, kind.name, kind.doc, fields, strawberry.type, KEY)
 
-    def _links(self, kind: Kind, list_arguments: Any) -> dict[str, tuple[Any, Any]]:
-        fields: dict[str, tuple[Any, Any]] = {}
+    def _links(self, kind: Kind, list_arguments: Any) -> list[StrawberryField]:
+        fields: list[StrawberryField] = []
         for attribute in kind.attributes:
             points = attribute.mark(Points)
             if points:
@@ -263,19 +212,17 @@ class Types:
                 named = to if isinstance(to, str) else "entity"
                 doc = f"The {named} that `{attribute.key}` names; null where it is not held here."
                 target = self.target(self.world.targets(points))
-                fields[points.field] = (Optional[target], field(doc, points.field))
+                fields.append(field(points.field, Optional[target], doc))
         for way in ways_back(kind):
             doc = f"The {way.kind.plural} that refer to this {kind.name}."
-            fields[way.name] = (
-                # Null, with an error, where the caller may not read them: the rest is answered all the same.
-                Optional[self.connections[way.kind.name]],
-                field(doc, way.name, list_arguments(way.kind, way)),
-            )
+            # Null, with an error, where the caller may not read them: the rest is answered all the same.
+            type_ = Optional[self.connections[way.kind.name]]
+            fields.append(field(way.name, type_, doc, list_arguments(way.kind, way)))
         return fields
 
     def _complete_other(self, name: str, special: Sequence[str], directives: Sequence[object]) -> None:
         doc = f"A {name} that is none of {', '.join(special)}; its `@type` says what it is."
-        _fill(self.others[name], other(name), doc, {}, strawberry.type, directives)
+        fill(self.others[name], Of.OBJECT, doc, (), directives)
 
     def of(self, attribute: Attribute) -> Any:
         """The GraphQL type of an attribute, without list and null."""
@@ -295,16 +242,16 @@ class Types:
         to = targets.link.to
         return self._union(to, targets.kinds) if isinstance(to, Group) else self.kinds[targets.kinds[0].name]
 
-    def _plain(self, found: Any) -> dict[str, tuple[Any, Any]]:
+    def _plain(self, found: Iterable[Attribute]) -> list[StrawberryField]:
         """Fields for attributes: lists and what the server always sets are never null, all else may be."""
-        fields = {}
+        fields: list[StrawberryField] = []
         for a in found:
             if a.write_only:
                 continue
             one = self.of(a)
             always = a.key in ("id", "href") and a.server_set
             type_ = list[one] if a.many else one if always else Optional[one]
-            fields[a.graphql_name] = (type_, field(a.doc, a.graphql_name))
+            fields.append(field(a.graphql_name, type_, a.doc))
         return fields
 
     def _union(self, group: Group, held: Iterable[Kind]) -> Any:
@@ -327,35 +274,32 @@ class Types:
             taken = {cls.__name__ for cls in self.world.values} | self.world.kinds.keys()
             if external.name in taken:
                 raise TypeError(f"{external.name} is a type of ours: what others hold needs another name.")
-            fields = {
-                "id": (strawberry.ID, field("Identifier of the entity in the system that holds it.", "id"))
-            }
+            id = field("id", strawberry.ID, "Identifier of the entity in the system that holds it.")
             key = Key(fields=FieldSet("id"), resolvable=False)
-            self.externals[external.name] = make(external.name, external.doc, fields, directives=[key])
+            self.externals[external.name] = make(external.name, Of.OBJECT, external.doc, [id], [key])
         return self.externals[external.name]
 
     def _connection(self, node: Kind | Abstract) -> Any:
         one = self.kinds[node.name] if isinstance(node, Kind) else self.abstracts[node.name]
         edge = make(
             f"{node.name}Edge",
+            Of.OBJECT,
             f"One place in a list of {node.plural}.",
-            {
-                "node": (one, field(f"The {node.name} there.", "node")),
-                "cursor": (str, field("Names this place, for `after` and `before`.", "cursor")),
-            },
+            [
+                field("node", one, f"The {node.name} there."),
+                field("cursor", str, "Names this place, for `after` and `before`."),
+            ],
         )
         return make(
             f"{node.name}Connection",
+            Of.OBJECT,
             f"A part of a list of {node.plural}.",
-            {
-                "nodes": (list[one], field(f"The {node.plural} of this page.", "nodes")),
-                "edges": (list[edge], field("The same, each with its cursor.", "edges")),
-                "pageInfo": (PageInfo, field("Where this page lies in the list.", "pageInfo")),
-                "totalCount": (
-                    int,
-                    field("How many there are on all pages; counted only where asked for.", "totalCount"),
-                ),
-            },
+            [
+                field("nodes", list[one], f"The {node.plural} of this page."),
+                field("edges", list[edge], "The same, each with its cursor."),
+                field("pageInfo", PageInfo, "Where this page lies in the list."),
+                field("totalCount", int, "How many there are on all pages; counted only where asked for."),
+            ],
         )
 
 

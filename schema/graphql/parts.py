@@ -1,0 +1,100 @@
+"""The types, fields and arguments that Strawberry makes a schema of, from data.
+
+Its decorators make them from classes: each becomes a dataclass, and the annotation of each of its fields is
+evaluated. Thousands of fields share some hundred annotations here, so each annotation is evaluated once, and
+what the decorators would arrive at is made without them, in a third of the time. Only this module knows what
+that looks like.
+"""
+
+import enum
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.schema_directives import OneOf
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+ONE_OF = (OneOf(),)
+"""Of an input: that exactly one of its fields is given."""
+
+
+class Of(enum.Enum):
+    """What a type is."""
+
+    OBJECT = "object"
+    INTERFACE = "interface"
+    INPUT = "input"
+
+
+def field(
+    name: str, type_: Any, description: str, arguments: Sequence[StrawberryArgument] = ()
+) -> StrawberryField:
+    """A field of an object or an interface; `type_` as an annotation would say it."""
+    made = StrawberryField(name, name, _annotation(type_), description=description)
+    if arguments:
+        made.arguments = list(arguments)
+    return made
+
+
+def input_field(name: str, type_: Any, description: str) -> StrawberryField:
+    """A field of an input, which may be left out unless its type says otherwise."""
+    return StrawberryField(name, name, _annotation(type_), description=description, default=strawberry.UNSET)
+
+
+def argument(name: str, type_: Any, description: str, **default: Any) -> StrawberryArgument:
+    """An argument of a field, which may be left out if its type says so or it has a default."""
+    return StrawberryArgument(name, name, _annotation(type_), description=description, **default)
+
+
+def empty(name: str, base: type | None = None) -> type:
+    """A type that others can name already; `base` is the interface that it extends, which is filled first."""
+    return type(name, (base,) if base else (), {})
+
+
+def fill(
+    made: Any,
+    of: Of,
+    description: str,
+    fields: Iterable[StrawberryField],
+    directives: Sequence[object] = (),
+) -> None:
+    """Says what an empty type is; it has the fields of the interface that it extends, too."""
+    extended = [base.__strawberry_definition__ for base in made.__mro__[1:-1]]  # the nearest first
+    inherited = extended[0].fields if extended else ()
+    found = {one.python_name: one for one in (*inherited, *fields)}
+    made.__strawberry_definition__ = StrawberryObjectDefinition(
+        name=made.__name__,
+        is_input=of is Of.INPUT,
+        is_interface=of is Of.INTERFACE,
+        origin=made,
+        description=description,
+        interfaces=extended,
+        extend=False,
+        directives=directives,
+        is_type_of=None,
+        resolve_type=None,
+        fields=list(found.values()),
+    )
+
+
+def make(
+    name: str,
+    of: Of,
+    description: str,
+    fields: Iterable[StrawberryField],
+    directives: Sequence[object] = (),
+    base: type | None = None,
+) -> Any:
+    """A type at once, where nothing has to name it before."""
+    made = empty(name, base)
+    fill(made, of, description, fields, directives)
+    return made
+
+
+@functools.lru_cache(maxsize=4096)
+def _annotation(type_: Any) -> StrawberryAnnotation:
+    return StrawberryAnnotation(type_)
