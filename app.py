@@ -68,8 +68,9 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
     profile = profile_of(settings)
     rates = Rates(settings.rate_limit, settings.rate_limit_storage) if settings.rate_limit else None
     started = time.monotonic()
-    graph = GraphQL(world, profile, Limits.of(settings))
-    tables(world)
+    with memory.resting_collector():
+        graph = GraphQL(world, profile, Limits.of(settings))
+        tables(world)
     logger.info("The schema of %d kinds is made in %.1f s.", len(world.kinds), time.monotonic() - started)
     base_url = settings.url
     worker = Worker(
