@@ -26,7 +26,7 @@ from models.declare import (
     link_of,
     special_of,
 )
-from models.json_in import MAX_SAFE_INTEGER
+from models.json_in import MAX_SAFE_INTEGER, is_array, is_object
 from models.tables import INDEXED_AT_MOST, indexed
 from models.times import canonical
 
@@ -81,10 +81,10 @@ class Secret:
 class Checked:
     """What checking a document gave."""
 
-    problems: list[Problem] = field(default_factory=list)
-    references: list[Found] = field(default_factory=list)
-    secrets: list[Secret] = field(default_factory=list)
-    secret_places: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list[Problem])
+    references: list[Found] = field(default_factory=list[Found])
+    secrets: list[Secret] = field(default_factory=list[Secret])
+    secret_places: list[str] = field(default_factory=list[str])
     """Where secrets may be, given or kept from earlier."""
     stopped: bool = False
     """Whether there were so many problems that the rest of the document was not looked at."""
@@ -149,10 +149,10 @@ def looks_secret(name: str) -> bool:
 
 def _refuse_likely_secrets(cls: type[Any] | None, value: Any, at: "_Path", run: "_Run") -> None:
     """Refuses undeclared attributes that look like secrets, in documents that hold declared ones."""
-    if isinstance(value, list):
+    if is_array(value):
         for index, inner in enumerate(value):
             _refuse_likely_secrets(cls, inner, (at, index), run)
-    elif isinstance(value, dict):
+    elif is_object(value):
         declared = {a.key: a for a in family_attributes(general_of(cls) or cls)} if cls else {}
         for key, inner in value.items():
             attribute = declared.get(key)
@@ -175,7 +175,7 @@ class _Run:
     """State of one check: what it found so far."""
 
     result: Checked
-    positions: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict[str, int])
 
     def problem(self, path: "_Path", message: str, *, lenient: bool = False) -> None:
         self.result.problems.append(Problem(_text(path), message, lenient))
@@ -243,7 +243,7 @@ def _value(cls: type[Any], entity: _Entity, path: str, within: dict[type[Any], _
         return plain
 
     def check(value: Any, at: _Path, run: _Run) -> Any:
-        named = (value.get("@type"), value.get("@baseType")) if isinstance(value, dict) else ()
+        named = (value.get("@type"), value.get("@baseType")) if is_object(value) else ()
         case = next((cases[name] for name in named if isinstance(name, str) and name in cases), plain)
         return case(value, at, run)
 
@@ -270,10 +270,11 @@ def _object(
     hidden: dict[str, _Handler] = {}
     top = not path
 
-    def check(value: Any, at: _Path, run: _Run) -> Any:
-        if not isinstance(value, dict):
-            run.problem(at, f"must be an object, not {_name(value)}")
-            return value
+    def check(given: Any, at: _Path, run: _Run) -> Any:
+        value: dict[str, Any] = given
+        if not isinstance(given, dict):
+            run.problem(at, f"must be an object, not {_name(given)}")
+            return given
         for key, inner in value.items():
             if type(inner) is good.get(key):
                 continue
@@ -344,10 +345,11 @@ def _short(one: _Handler) -> _Handler:
 
 
 def _list(one: _Handler) -> _Handler:
-    def check(value: Any, at: _Path, run: _Run) -> Any:
-        if not isinstance(value, list):
-            run.problem(at, f"must be an array, not {_name(value)}")
-            return value
+    def check(given: Any, at: _Path, run: _Run) -> Any:
+        value: list[Any] = given
+        if not isinstance(given, list):
+            run.problem(at, f"must be an array, not {_name(given)}")
+            return given
         for index, inner in enumerate(value):
             if inner is None:
                 run.problem((at, index), "must not be null")
@@ -459,9 +461,17 @@ def _enumeration(cls: type[enum.StrEnum]) -> _Handler:
     return check
 
 
-def _name(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+_NAMES: dict[type[Any], str] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    type(None): "null",
+}
+
+
+def _name(value: object) -> str:
+    return _NAMES.get(type(value), "a number")
 
 
 def _quote(value: str) -> str:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, TypeGuard
 
 MAX_DEPTH = 32
 MAX_SAFE_INTEGER = 2**53
@@ -82,6 +82,16 @@ def number(text: str) -> int | float:
     return _int(text) if text.lstrip("-").isdigit() else _float(text)
 
 
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a value of JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a value of JSON is an array."""
+    return isinstance(value, list)
+
+
 def _check_scalars(value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise BadJson(f"{value} is not a JSON number.")
@@ -94,11 +104,11 @@ def _check_scalars(value: Any) -> None:
             value.encode("utf-8")
         except UnicodeEncodeError:
             raise BadJson("A text holds half of a surrogate pair, which cannot be stored.") from None
-    elif isinstance(value, dict):
+    elif is_object(value):
         for name, inner in value.items():
             _check_scalars(name)
             _check_scalars(inner)
-    elif isinstance(value, list):
+    elif is_array(value):
         for inner in value:
             _check_scalars(inner)
 

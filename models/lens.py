@@ -8,10 +8,12 @@ checks nothing: documents were checked on their way in.
 import datetime as dt
 import enum
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from models.declare import Attribute, attributes, case_of, special_of
+from models.json_in import is_array, is_object
 
 T = TypeVar("T")
 
@@ -32,24 +34,25 @@ def of(cls: type[T], document: Readable) -> T:
     """
     special = case_of(cls, document) if special_of(cls) else cls  # type: ignore[arg-type]
     made = object.__new__(_lens_class(special))
-    made._document = document
+    made.__tmf_document__ = document
     return made
 
 
 def plain(lens: object) -> dict[str, Any]:
     """The document behind a lens of a nested object, to be put into another; leave it as it is."""
     assert isinstance(lens, _Lens)
-    return lens._document
+    return lens.__tmf_document__
 
 
 class _Lens:
-    _document: Any
+    __tmf_document__: Any
 
     def __bool__(self) -> bool:
-        return not isinstance(self._document, dict) or bool(self._document)
+        document: Any = self.__tmf_document__
+        return not isinstance(document, dict) or document != {}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._document!r}>"
+        return f"<{type(self).__name__} {self.__tmf_document__!r}>"
 
 
 @functools.cache
@@ -63,17 +66,17 @@ def _reading(cls: type[Any], attribute: Attribute) -> Callable[[Any], Any]:
     default = getattr(cls, attribute.name, () if attribute.many else None)
 
     def scalar(lens: _Lens) -> Any:
-        value = lens._document.get(key)
+        value = lens.__tmf_document__.get(key)
         return default if value is None else value
 
     def single(lens: _Lens) -> Any:
-        value = lens._document.get(key)
+        value = lens.__tmf_document__.get(key)
         read = None if value is None or one is None else one(value)
         return default if read is None else read
 
     def many(lens: _Lens) -> Any:
-        values = lens._document.get(key)
-        if not isinstance(values, list):
+        values = lens.__tmf_document__.get(key)
+        if not is_array(values):
             return default
         return tuple(values if one is None else map(one, values))
 
@@ -86,13 +89,17 @@ def _one(type_: Any) -> Callable[[Any], Any] | None:
     """What a lens makes of a value of a type; None where it stays as it is."""
     if type_ is dt.datetime:
         return _moment
-    if not isinstance(type_, type):
+    if not inspect.isclass(type_):
         return None
     if issubclass(type_, enum.StrEnum):
-        members = {member.value: member for member in type_}
-        return lambda value: members.get(value, value)
+        members: dict[Any, Any] = {member.value: member for member in type_}
+
+        def member(value: Any) -> Any:
+            return members.get(value, value)
+
+        return member
     if hasattr(type_, "__tmf_value__"):
-        return lambda value: of(type_, value) if isinstance(value, dict) else None
+        return lambda value: of(type_, value) if is_object(value) else None
     return None
 
 

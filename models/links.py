@@ -27,7 +27,7 @@ class Way:
 @functools.cache
 def ways_back(target: Kind) -> tuple[Way, ...]:
     """Every kind that may refer to `target`, with the relations by which it may."""
-    ways = []
+    ways: list[Way] = []
     for kind in target.world.roots:
         found = tuple(r.path for r in relations(kind) if target.root in r.targets.kinds)
         if found:

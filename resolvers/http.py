@@ -61,7 +61,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     length = request.headers.get("content-length", "")
     if (whole(length, 18) or 0) > limit:
         raise too_large
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     try:
         with body_time(request):
             async for part in request.stream():

@@ -159,10 +159,8 @@ def _attribute(cls: type[Any], name: str, hint: Any, doc: str) -> Attribute:
     if many:
         hint = typing.get_args(hint)[0]
     known = (str, int, float, bool, dt.datetime, Json)
-    is_class = isinstance(hint, type)
-    if not (
-        hint in known or (is_class and (issubclass(hint, enum.StrEnum) or hasattr(hint, "__tmf_value__")))
-    ):
+    cls_ = inspect.isclass(hint) and (issubclass(hint, enum.StrEnum) or hasattr(hint, "__tmf_value__"))
+    if hint not in known and not cls_:
         raise TypeError(
             f"{cls.__name__}.{name}: {hint} is neither a scalar nor a declared value or enumeration"
         )

@@ -33,7 +33,7 @@ class World:
         """By name, the declarations of what others hold."""
         found = (base for cls in classes for base in cls.__mro__[1:] if _is_abstract(base))
         self.abstracts: dict[str, Abstract] = {
-            base.__name__: Abstract(base, base.__tmf_abstract__, self) for base in found
+            base.__name__: Abstract(base, base.__dict__[_ABSTRACT], self) for base in found
         }
         """The types without a table that some of the kinds extend, by name."""
         for cls in classes:
@@ -138,8 +138,11 @@ def resources(module: ModuleType) -> list[type[Any]]:
     return [cls for cls in own if "__tmf_resource__" in cls.__dict__]
 
 
+_ABSTRACT = "__tmf_abstract__"
+
+
 def _is_abstract(cls: type[Any]) -> bool:
-    return "__tmf_abstract__" in cls.__dict__
+    return _ABSTRACT in cls.__dict__
 
 
 def _named(cls: type[Any]) -> Iterator[type[Any]]:

@@ -20,6 +20,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from models import json_in
+from models.json_in import is_array, is_object
 from resolvers.errors import Misconfigured, Unavailable
 
 logger = logging.getLogger("tmfgraph.auth")
@@ -85,9 +86,9 @@ def fits(key: Key, algorithm: str) -> bool:
 
 def _imported(jwks: Any) -> list[Key]:
     """The keys of a JWKS or of a single JWK (RFC 7517) that can check a token; others are left out."""
-    entries = jwks.get("keys", [jwks]) if isinstance(jwks, dict) else []
+    entries: Any = jwks.get("keys", [jwks]) if is_object(jwks) else []
     found: list[Key] = []
-    for entry in entries[:KEYS_AT_MOST] if isinstance(entries, list) else []:
+    for entry in entries[:KEYS_AT_MOST] if is_array(entries) else []:
         with contextlib.suppress(Exception):  # RFC 7517, section 5: what is not understood is passed over
             found.append(JWKRegistry.import_key(entry))
     return [key for key in found if _strong(key)]
@@ -247,7 +248,7 @@ def _metadata(issuer: str) -> dict[str, Any]:
             if error.code != 404:
                 raise
         else:
-            if isinstance(found, dict):
+            if is_object(found):
                 return found
     raise ValueError("it publishes no metadata (/.well-known/openid-configuration)")
 

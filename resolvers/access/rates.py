@@ -121,7 +121,8 @@ def _connections(url: str) -> Any:
             "--rate-limit-storage needs the client of Redis: pip install 'tmfgraph[redis]'."
         ) from None
     seconds = SECONDS_FOR_STORAGE
-    return ConnectionPool.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
+    pool: Any = ConnectionPool
+    return pool.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
 
 
 class Account:

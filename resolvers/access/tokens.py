@@ -14,6 +14,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 
 from models import json_in
+from models.json_in import is_array, is_object
 from resolvers.access.keys import (
     ALGORITHMS,
     IssuersKeys,
@@ -166,7 +167,7 @@ async def _verified(token: str, keys: Keys) -> dict[str, Any]:
 
 def _header(header: Any) -> tuple[str | None, str]:
     """Key id and algorithm."""
-    if not isinstance(header, dict) or "crit" in header:
+    if not is_object(header) or "crit" in header:
         raise _Refused("its header asks for an extension that is not known")
     kid, algorithm, type_ = header.get("kid"), header.get("alg"), header.get("typ")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
@@ -183,7 +184,7 @@ def _claims(payload: Any) -> dict[str, Any]:
         claims = json_in.decode(payload)
     except json_in.BadJson:
         claims = None
-    if not isinstance(claims, dict):
+    if not is_object(claims):
         raise _Refused("its claims are no JSON object")
     return claims
 
@@ -199,7 +200,7 @@ def _scopes(claims: dict[str, Any]) -> frozenset[str]:
     """The scopes of RFC 9068 (`scope`), else those that other issuers write as `scp`."""
     given = claims.get("scope", claims.get("scp", ""))
     words = given.split(" ") if isinstance(given, str) else given
-    if not isinstance(words, list):
+    if not is_array(words):
         raise _Refused("its scopes are neither a text nor a list")
     return frozenset(word for word in words if isinstance(word, str) and SCOPE.fullmatch(word))
 

@@ -361,7 +361,8 @@ def _monitor_due(tasks: View) -> sa.ColumnElement[bool]:
 async def _finish(transaction: Transaction, monitor: Row) -> None:
     """Creates what the monitored request asked for, and notes the answer to it."""
     request = monitor.get("request")
-    kind = transaction.world.kind_at(urlsplit(request["to"]).path)
+    to: str = request["to"]
+    kind = transaction.world.kind_at(urlsplit(to).path)
     assert kind is not None
     try:
         async with transaction.attempt():
@@ -370,7 +371,7 @@ async def _finish(transaction: Transaction, monitor: Row) -> None:
         change = _answered("InError", error.status, encode(error.body()))
     else:
         location = {"name": "Location", "value": monitor.get("sourceHref")}
-        change = _answered("Completed", 201, made.json(request["to"]), location)
+        change = _answered("Completed", 201, made.json(to), location)
     await transaction.change(monitor, change)
 
 

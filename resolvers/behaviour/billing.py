@@ -100,7 +100,7 @@ def _amount(rate: AppliedCustomerBillingRate, given: Money | None, other: Money 
 
 
 def _one_currency(amounts: Iterable[Amount]) -> str | None:
-    units = sorted({unit for value, unit in amounts if unit})
+    units = sorted({unit for _, unit in amounts if unit})
     if len(units) > 1:
         raise TaskConflict(
             "AppliedCustomerBillingRate",
@@ -117,7 +117,7 @@ def _taxes(rates: Sequence[AppliedCustomerBillingRate], unit: str | None) -> lis
         for tax in rate.applied_tax:
             kind = (tax.tax_category, tax.tax_rate)
             sums[kind] = sums.get(kind, Decimal()) + amount(tax.tax_amount)[0]
-    found = []
+    found: list[Document] = []
     for (category, rate_), value in sums.items():
         item = {"taxCategory": category, "taxRate": rate_, "taxAmount": money(value, unit)}
         found.append({key: inner for key, inner in item.items() if inner is not None})

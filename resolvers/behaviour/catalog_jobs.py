@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from models.declare import Kind, World
+from models.json_in import is_object
 from models.lens import of
 from models.product.catalog import ExportJob, ImportJob
 from models.times import now
@@ -221,7 +222,7 @@ def _documents(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _kind(document: Any, kinds: tuple[Kind, ...]) -> Kind | None:
-    names = (document.get("@type"), document.get("@baseType")) if isinstance(document, dict) else ()
+    names = (document.get("@type"), document.get("@baseType")) if is_object(document) else ()
     if len(kinds) == 1 and not any(isinstance(name, str) and name in kinds[0].world.kinds for name in names):
         return kinds[0]  # what says to be of another kind does not become one of this
     return next((kind for name in names for kind in kinds if kind.name == name), None)

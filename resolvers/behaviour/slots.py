@@ -63,7 +63,7 @@ def _wanted(requested: Sequence[TimeSlot]) -> list[tuple[RelatedParty | None, Sp
     if len(requested) > REQUESTED_AT_MOST:
         message = f"may hold up to {REQUESTED_AT_MOST} spans, not {len(requested)}"
         raise Invalid("SearchTimeSlot", [Problem("$.requestedTimeSlot", message)])
-    found = []
+    found: list[tuple[RelatedParty | None, Span]] = []
     for number, slot in enumerate(requested):
         start = slot.valid_for.start_date_time or present
         end = slot.valid_for.end_date_time or _a_week_after(start)

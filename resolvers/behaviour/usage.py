@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from models.common import EntityRef, ProductRef, RelatedParty
 from models.customer.consumption import QueryUsageConsumption, UsageConsumption
@@ -154,7 +155,7 @@ class _Sum:
             *(("ratedAmount", value, unit) for unit, value in sorted(self._rated.items())),
             ("records", Decimal(self._records), "records"),
         ]
-        found = []
+        found: list[Document] = []
         for kind, value, unit in sums:
             amount = {"amount": float(value), "units": unit} if unit else {"amount": float(value)}
             counter = {
@@ -172,7 +173,7 @@ def _quantity(characteristics: Sequence[UsageCharacteristic]) -> tuple[Decimal, 
     values = {one.name: one.value for one in characteristics}
     unit = next((str(values[name]) for name in UNITS if values.get(name)), "")
     for name in QUANTITIES:
-        value = values.get(name)
+        value: Any = values.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             continue
         try:

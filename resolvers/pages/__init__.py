@@ -120,7 +120,7 @@ GRAPHIQL_LINK = '<a href="/graphql">GraphiQL: ask the graph</a>'
 @functools.cache
 def index(world: World, graphiql: bool = True) -> str:
     """What this server offers, with links."""
-    sections = []
+    sections: list[str] = []
     for domain in DOMAINS:
         rows = [_row(node) for node in world.nodes if node.homes[0].api.domain == domain]
         if rows:

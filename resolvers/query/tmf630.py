@@ -31,8 +31,8 @@ PATH_AT_MOST = 12
 class _Group:
     """The conditions on one object: on its scalars, and on what it holds."""
 
-    conditions: list[Condition] = field(default_factory=list)
-    inside: dict[str, tuple[Attribute, "_Group"]] = field(default_factory=dict)
+    conditions: list[Condition] = field(default_factory=list[Condition])
+    inside: "dict[str, tuple[Attribute, _Group]]" = field(default_factory=dict[str, Any])
 
     def condition(self) -> All:
         nested = (Inside(attribute, group.condition()) for attribute, group in self.inside.values())
@@ -83,7 +83,7 @@ def _split(kinds: Sequence[Kind], name: str, value: str) -> tuple[str, str, list
 def _values(name: str, operator: str, text: str) -> list[str]:
     if operator == "regex":
         return [text]
-    found = []
+    found: list[str] = []
     for part in text.split(";"):
         part = part.removeprefix(f"{name}=")
         if re.match(r"[A-Za-z@][\w.@]*=", part) and ";" in text:

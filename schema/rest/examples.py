@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -189,15 +190,18 @@ _TEXTS = {
 }
 
 
+_NUMBERS: dict[Any, Any] = {int: 1, float: 19.9, bool: True}
+
+
 def _scalar(a: Attribute, world: World) -> Any:
     if a.type is Json:
         return "500"
-    if isinstance(a.type, type) and issubclass(a.type, enum.StrEnum):
+    if inspect.isclass(a.type) and issubclass(a.type, enum.StrEnum):
         return next(iter(a.type)).value
     if a.type is dt.datetime:
         return _LATER if any(word in a.key.lower() for word in _LATE_WORDS) else _EARLIER
     if a.type is not str:
-        return {int: 1, float: 19.9, bool: True}[a.type]
+        return _NUMBERS[a.type]
     points = a.mark(Points)
     if points is not None:
         target = world.targets(points).names[0]

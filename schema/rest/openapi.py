@@ -665,7 +665,7 @@ def _born(node: Kind | Abstract) -> str:
 def _moves(node: Kind | Abstract) -> str:
     """The changes of state that the kind's life allows."""
     kinds = [kind for kind in _kinds(node) if kind.flow and kind.state and not kind.by_key[kind.state].fixed]
-    said = []
+    said: list[str] = []
     for kind in kinds:
         assert kind.flow is not None
         moves = "; ".join(f"{old} to {', '.join(new)}" for old, new in kind.flow.moves.items() if new)
