@@ -33,6 +33,7 @@ from resolvers.graphql.lists import Listing, WayBack
 from resolvers.graphql.mutations import Creates, Deletes, Updates
 from resolvers.graphql.roots import Entities, Node, One
 from resolvers.graphql.validator import TELL_OF_THE_SCHEMA
+from schema.graphql.parts import core_of
 from schema.graphql.sdl import schema as build
 from schema.graphql.sdl import sdl as printed
 
@@ -54,7 +55,7 @@ def sdl(world: World) -> str:
 @functools.cache
 def graph(world: World) -> Graph:
     """The graph of a world; made once."""
-    core = schema(world)._schema
+    core = core_of(schema(world))
     return Graph(world, core, _fields(world, core))
 
 

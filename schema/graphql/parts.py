@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import strawberry
+from graphql import GraphQLSchema
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.federation import Schema
 from strawberry.schema_directives import OneOf
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryObjectDefinition
@@ -93,6 +95,20 @@ def make(
     made = empty(name, base)
     fill(made, of, description, fields, directives)
     return made
+
+
+def enumeration(cls: type[enum.StrEnum], description: str) -> Any:
+    """An enum of the graph, whose values are those of a Python one, without their spaces."""
+    made: Any = strawberry.enum(cls, name=cls.__name__, description=description, graphql_name_from="value")
+    for value in made.__strawberry_definition__.values:
+        # Three official values are no GraphQL names: "aborted ", "Not Started".
+        value.name = "".join(value.name.split())
+    return made
+
+
+def core_of(made: Schema) -> GraphQLSchema:
+    """A schema as graphql-core has it."""
+    return made._schema
 
 
 @functools.lru_cache(maxsize=4096)

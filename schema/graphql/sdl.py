@@ -18,7 +18,7 @@ from strawberry.types.field import StrawberryField
 
 from models.declare import Kind, World, special_of
 from schema.graphql.inputs import Inputs
-from schema.graphql.parts import Of, argument, field, make
+from schema.graphql.parts import Of, argument, core_of, field, make
 from schema.graphql.types import REVISION, DateTime, EntityField, Revision, Types
 
 logger = logging.getLogger("tmfgraph.graphql")
@@ -112,7 +112,7 @@ def _expected(kind: Kind) -> StrawberryArgument:
 
 def _describe(made: FederationSchema) -> None:
     """Says what federation's own parts of the schema are; Strawberry leaves them without a word."""
-    core: Any = made._schema
+    core: Any = core_of(made)
     query, service = core.type_map["Query"].fields, core.type_map["_Service"]
     query["_service"].description = "What a federation gateway needs to know of this subgraph."
     query[

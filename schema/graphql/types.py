@@ -39,7 +39,7 @@ from models.declare import (
 )
 from models.links import ways_back
 from models.times import canonical
-from schema.graphql.parts import Of, empty, field, fill, make
+from schema.graphql.parts import Of, empty, enumeration, field, fill, make
 
 NODES_BY_DEFAULT = 100
 NODES_AT_MOST = 10_000
@@ -305,11 +305,7 @@ class Types:
 
 @functools.cache
 def _enum(cls: type[enum.StrEnum]) -> Any:
-    made = strawberry.enum(cls, name=cls.__name__, description=description(cls), graphql_name_from="value")
-    for value in made.__strawberry_definition__.values:  # type: ignore[attr-defined]
-        # Three official values are no GraphQL names: "aborted ", "Not Started".
-        value.name = "".join(value.name.split())
-    return made
+    return enumeration(cls, description(cls))
 
 
 def _target_doc(targets: Targets) -> str:
