@@ -222,4 +222,9 @@ def test_both_facades_hold_what_a_dict_holds(client: Client) -> None:
         database=None,
         suppress_health_check=checks,
     )
-    run_state_machine_as_test(lambda: Model(client), settings=bounds)
+
+    class OfThisClient(Model):
+        def __init__(self) -> None:
+            super().__init__(client)
+
+    run_state_machine_as_test(OfThisClient, settings=bounds)

@@ -1,7 +1,6 @@
 """Tokens and scopes: who gets in, what they may do, and that nothing says why a token was refused."""
 
 import ast
-import asyncio
 import base64
 import dataclasses
 import hmac
@@ -348,12 +347,31 @@ def test_a_mutation_without_a_token_does_nothing(guarded: Client) -> None:
     assert guarded.statements == []
 
 
-def test_a_token_is_remembered_until_its_end_and_not_longer(key_file: Path, guarded: Client) -> None:
-    authenticator = Authenticator(settings(key_file=key_file))
-    header = f"Bearer {signed(exp=time.time() + 1.2)}"
+class Clock:
+    """The time of a module, which can be put forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
+        self._ahead = 0.0
+        monkeypatch.setattr(module, "time", self)
+
+    def forward(self, seconds: float) -> None:
+        self._ahead += seconds
+
+    def time(self) -> float:
+        return time.time() + self._ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+
+def test_a_token_is_remembered_until_its_end_and_not_longer(
+    key_file: Path, guarded: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authenticator, clock = Authenticator(settings(key_file=key_file)), Clock(monkeypatch, tokens)
+    header = f"Bearer {signed(exp=time.time() + 30)}"
     first = guarded.run(authenticator.access(header))
     assert guarded.run(authenticator.access(header)) is first
-    time.sleep(1.3)
+    clock.forward(31)
     with pytest.raises(Unauthorized):
         guarded.run(authenticator.access(header))
 
@@ -767,8 +785,15 @@ def test_keys_are_found_by_the_metadata_of_an_oauth_server(guarded: Client, issu
     assert guarded.run(authenticator.access(f"Bearer {signed(iss=issuer.url)}")).actor == "crm"
 
 
+async def fetched(authenticator: Authenticator) -> None:
+    """Returns when the keys that are being fetched are there, or are not to be had."""
+    assert isinstance(authenticator._keys, keys.IssuersKeys)
+    assert authenticator._keys._fetching is not None
+    await authenticator._keys._fetching
+
+
 def test_keys_rotate(guarded: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "SECONDS_BETWEEN_UNKNOWN", 0.3)
+    clock = Clock(monkeypatch, keys)
     old, new = made(ECKey, "P-256", "1"), made(ECKey, "P-256", "2")
     issuer.publish(old)
     authenticator = Authenticator(settings(issuer=issuer.url))
@@ -783,12 +808,12 @@ def test_keys_rotate(guarded: Client, issuer: Issuer, monkeypatch: pytest.Monkey
     assert gets_in(old) and not gets_in(new)
     issuer.publish(new, old)
     assert not gets_in(new), "an unknown key is asked for only now and then"
-    time.sleep(0.35)
+    clock.forward(keys.SECONDS_BETWEEN_UNKNOWN + 1)
     assert gets_in(new) and gets_in(old)
     issuer.publish(new)
-    monkeypatch.setattr(keys, "SECONDS_FRESH", 0.0)
+    clock.forward(keys.SECONDS_FRESH + 1)
     assert gets_in(old), "it is fetched anew beside the request"
-    guarded.run(asyncio.sleep(0.3))
+    guarded.run(fetched(authenticator))
     assert not gets_in(old) and gets_in(new)
 
 
@@ -808,7 +833,7 @@ def test_unknown_keys_do_not_make_us_ask_the_issuer_each_time(guarded: Client, i
 def test_an_outage_of_the_issuer(
     guarded: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    monkeypatch.setattr(keys, "SECONDS_BETWEEN_TRIES", 0.1)
+    clock = Clock(monkeypatch, keys)
     client = Client(database_url, auth="on", issuer=issuer.url)
     given = bearer(signed(iss=issuer.url))
     try:
@@ -817,15 +842,15 @@ def test_an_outage_of_the_issuer(
         assert answer.json()["message"] == "Tokens cannot be checked now; try again."
         assert client.get("/health/live").status_code == 200
         issuer.publish(P256)
-        time.sleep(0.15)
+        clock.forward(keys.SECONDS_BETWEEN_TRIES + 1)
         assert client.get(url_of("Customer"), headers=given).status_code == 200
         issuer.stop()  # the keys that are there go on to be good
-        monkeypatch.setattr(keys, "SECONDS_FRESH", 0.0)
+        clock.forward(keys.SECONDS_FRESH + 1)
         for _ in range(3):
             again = bearer(signed(iss=issuer.url, jti=fresh()))
             assert client.get(url_of("Customer"), headers=again).status_code == 200
-            time.sleep(0.15)
-        monkeypatch.setattr(keys, "SECONDS_KEPT", 0.0)
+            clock.forward(keys.SECONDS_BETWEEN_TRIES + 1)
+        clock.forward(keys.SECONDS_KEPT + 1)
         again = bearer(signed(iss=issuer.url, jti=fresh()))
         assert client.get(url_of("Customer"), headers=again).status_code == 503
     finally:

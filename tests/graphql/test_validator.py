@@ -76,15 +76,16 @@ def _parsed(text: str) -> DocumentNode | None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_it_accepts_is_valid_and_it_accepts_what_is(seed: int) -> None:
-    core, accepted = schema(WHOLE)._schema, 0
+    core, valid, accepted = schema(WHOLE)._schema, 0, 0
     for text in _documents(seed):
         document = parse(text)
         if validate(core, document):
             continue  # the generator writes some that Strawberry refuses
         examined = examine(core, document, LIMITS)
         assert examined.problem is None, (text, examined.problem)
+        valid += 1
         accepted += examined.is_valid
-    assert accepted > 0.75 * CASES
+    assert accepted > 0.75 * valid > 0
 
 
 @pytest.mark.slow

@@ -268,6 +268,10 @@ def test_a_write_that_the_database_gave_up_on_is_tried_again(database_url: str) 
     asyncio.run(strict())
     client = Client(database_url)
 
+    async def until_one_waits(connection: asyncpg.Connection) -> None:
+        while not await connection.fetchval("select 1 from pg_locks where not granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
     async def late() -> int:
         """A creation that meets another of the same id, not yet committed."""
         connection = await asyncpg.connect(database_url)
@@ -277,7 +281,7 @@ def test_a_write_that_the_database_gave_up_on_is_tried_again(database_url: str) 
         async with connection.transaction():
             await connection.execute("insert into individual select * from two")
             second = asyncio.create_task(client._http.post(INDIVIDUAL, json=individual("two")))
-            await asyncio.sleep(0.3)
+            await until_one_waits(connection)
         answer = await second
         await connection.close()
         return answer.status_code

@@ -218,7 +218,8 @@ def test_a_wait_for_a_lock_ends_in_time_and_leaves_readers_alone(
         method, path, body = request_
         options = {} if body is None else {"json": body}
         writing = [asyncio.create_task(client._http.request(method, path, **options)) for _ in range(6)]
-        await asyncio.sleep(0.1)
+        while not await holder.fetchval("select 1 from pg_locks where not granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         assert (await client._http.get(f"{CUSTOMER}/c")).status_code == 200
         assert not all(one.done() for one in writing)
         for answer in await asyncio.gather(*writing):
