@@ -5,9 +5,8 @@ Nothing of the product uses them. They work on whole entities, with dataloaders,
 
 import enum
 import functools
-import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,50 +14,36 @@ from aiodataloader import DataLoader
 from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLResolveInfo, GraphQLUnionType
 from strawberry.federation import Schema as FederationSchema
 
-from models import WHOLE, json_in
+from models import WHOLE
 from models.declare import (
     Abstract,
     Attribute,
     External,
-    Json,
     Kind,
     Link,
     Points,
     attributes,
     case_of,
-    family_attributes,
     link_of,
     other,
     special_of,
 )
-from models.json_in import BadJson
 from models.links import Way, ways_back
-from resolvers.entrances import reads
 from resolvers.errors import BadRequest
 from resolvers.graphql.graph import OF_EVERY_ENTITY, sdl
 from resolvers.graphql.history import EVENTS_AT_MOST, EVENTS_BY_DEFAULT
+from resolvers.graphql.mutations import Creates, Deletes, Updates, Writes
+from resolvers.graphql.paging import page_of, with_one_more
 from resolvers.storage import reads as statements
 from resolvers.storage.conditions import (
-    All,
-    AnyOf,
-    Compare,
     Condition,
-    Inside,
-    Not,
-    Order,
-    bounded,
     cursor,
-    read_cursor,
-    regex,
 )
-from resolvers.storage.idempotency import Asked, accepted_key, digest
 from resolvers.storage.loaders import Loaders
 from resolvers.storage.reads import Page
 from resolvers.storage.rows import Row, not_found
 from resolvers.storage.store import Store
 from schema.graphql.sdl import schema
-from schema.graphql.types import NODES_AT_MOST, NODES_BY_DEFAULT
-from schema.rest.contract import SORT_KEYS_AT_MOST
 
 Resolver = Callable[..., Any]
 
@@ -269,90 +254,6 @@ PAGE_INFO: dict[str, Resolver] = {
 }
 
 
-def with_one_more(page: Page) -> Page:
-    """One row beyond the page tells whether there are more."""
-    return Page(page.condition, page.order, (page.limit or 0) + 1, 0, page.after, page.before, page.backwards)
-
-
-@reads("What a list is asked for")
-def page_of(node: Kind | Abstract, arguments: dict[str, Any]) -> Page:
-    first, last = arguments.get("first"), arguments.get("last")
-    for name, number in (("first", first), ("last", last)):
-        if number is not None and not 0 <= number <= NODES_AT_MOST:
-            raise BadRequest(f"{name} must lie between 0 and {NODES_AT_MOST}, not {number}.")
-    if first is not None and last is not None:
-        raise BadRequest("Ask for the first or for the last, not for both.")
-    by_name = {attribute.graphql_name: attribute for attribute in node.attributes}
-    order = tuple(
-        Order(by_name[name], direction.value == "DESC")
-        for key in arguments.get("orderBy") or ()
-        for name, direction in key.items()
-    )
-    if len(order) > SORT_KEYS_AT_MOST:
-        raise BadRequest(f"At most {SORT_KEYS_AT_MOST} sort keys are taken, not {len(order)}.")
-    length = len(order) + 1
-    after, before = arguments.get("after"), arguments.get("before")
-    limit = last if last is not None else first if first is not None else NODES_BY_DEFAULT
-    return Page(
-        condition=bounded(_condition(node.attributes, arguments.get("where") or {})),
-        order=order,
-        limit=limit,
-        after=tuple(read_cursor(after, length)) if after is not None else None,
-        before=tuple(read_cursor(before, length)) if before is not None else None,
-        backwards=last is not None,
-    )
-
-
-def _condition(found: Iterable[Attribute], where: dict[str, Any]) -> Condition:
-    """What a `where` states of an object with these attributes."""
-    by_name = {attribute.graphql_name: attribute for attribute in found}
-    parts: list[Condition] = []
-    for name, value in where.items():
-        if value is None:
-            continue
-        if name == "and":
-            parts.append(All(tuple(_condition(by_name.values(), part) for part in value)))
-        elif name == "or":
-            parts.append(AnyOf(tuple(_condition(by_name.values(), part) for part in value)))
-        elif name == "not":
-            parts.append(Not(_condition(by_name.values(), value)))
-        elif by_name[name].is_value:
-            inner = _condition(family_attributes(by_name[name].type), value)
-            parts.append(Inside(by_name[name], inner))
-        else:
-            parts += [_comparison(by_name[name], operator, given) for operator, given in value.items()]
-    return All(tuple(parts))
-
-
-def _comparison(attribute: Attribute, operator: str, operand: Any) -> Condition:
-    if operand is None and operator not in ("eq", "ne"):
-        raise BadRequest(
-            f"{attribute.graphql_name}.{operator} needs a value; to find those without one use isNull."
-        )
-    if operator == "regex" and operand is not None:
-        return Compare(attribute, "regex", regex(operand))
-    if operator != "isNull":
-        operand = _plain(operand) if attribute.type is not Json else _texts(attribute, operator, operand)
-    return Compare(attribute, operator, operand)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    return tuple(_plain(inner) for inner in value) if isinstance(value, list) else value
-
-
-def _texts(attribute: Attribute, operator: str, value: Any) -> Any:
-    """Values of an open type as the texts that they are compared by."""
-    if isinstance(value, list) and operator == "in":
-        return tuple(_texts(attribute, "eq", inner) for inner in value)
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, (bool, int, float)):
-        return json.dumps(value)
-    raise BadRequest(f"{attribute.graphql_name} can be compared with texts, numbers and booleans alone.")
-
-
 # ---- one entity ---------------------------------------------------------------------------------
 
 
@@ -469,89 +370,11 @@ EVENT = {
 # ---- mutations ----------------------------------------------------------------------------------
 
 
-def create(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, input: dict[str, Any], **given: Any) -> Row:
-        document = _document(kind.cls, input, keep_null=False)
-        return (await info.context.store.create_once(kind, document, _asked(kind, document, given)))[0]
+def writes(what: Writes) -> Resolver:
+    async def run(source: Any, info: GraphQLResolveInfo, **given: Any) -> Row:
+        return await what.write(info.context.store, given)
 
     return run
-
-
-def update(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, id: str, input: dict[str, Any], **given: Any) -> Row:
-        change, expected = _document(kind.cls, input, keep_null=True), _expected(given)
-        return await info.context.store.patch(kind, id, change, revisions=expected)
-
-    return run
-
-
-def delete(kind: Kind) -> Resolver:
-    async def run(source: Any, info: GraphQLResolveInfo, id: str, force: bool = False, **given: Any) -> Row:
-        return await info.context.store.delete(kind, id, force=force, revisions=_expected(given))
-
-    return run
-
-
-def _asked(kind: Kind, document: dict[str, Any], given: Mapping[str, Any]) -> Asked | None:
-    """The creation as one that may be asked for again, where it has a key."""
-    if "idempotencyKey" not in given:
-        return None
-    if given["idempotencyKey"] is None:
-        raise BadRequest("idempotencyKey is null: leave it out to create without a key.")
-    key = accepted_key(given["idempotencyKey"], "idempotencyKey")
-    return Asked(key, digest(f"create{kind.name}", kind, document))
-
-
-def _expected(given: Mapping[str, Any]) -> frozenset[int] | None:
-    """The revisions that a write may replace; None where any will do."""
-    if "ifRevision" not in given:
-        return None
-    if given["ifRevision"] is None:  # of a variable that was to hold one: it would protect nothing
-        raise BadRequest("ifRevision is null: leave it out to write whatever the revision is.")
-    return frozenset({given["ifRevision"]})
-
-
-@reads("The input")
-def _document(cls: type[Any], data: dict[str, Any], *, keep_null: bool) -> dict[str, Any]:
-    """A TMF document from a coerced GraphQL input: TMF's names, extension attributes in their place."""
-    document = _renamed(cls, data, keep_null)
-    try:
-        json_in.accept(document)
-    except BadJson as error:
-        raise BadRequest(str(error)) from None
-    return document
-
-
-def _renamed(cls: type[Any], data: dict[str, Any], keep_null: bool) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    for attribute in family_attributes(cls):
-        if attribute.graphql_name in data:
-            value = data[attribute.graphql_name]
-            if value is not None:
-                document[attribute.key] = _renamed_value(attribute, value, keep_null)
-            elif keep_null:
-                document[attribute.key] = None
-    extra = data.get("extension")
-    if extra is not None:
-        if not isinstance(extra, dict):
-            raise BadRequest("extension must be an object: attribute names with their values.")
-        taken = {attribute.key for attribute in family_attributes(cls)}.intersection(extra)
-        if taken:
-            raise BadRequest(f"extension cannot hold {', '.join(sorted(taken))}: {cls.__name__} declares it.")
-        document.update(extra)
-    return document
-
-
-def _renamed_value(attribute: Attribute, value: Any, keep_null: bool) -> Any:
-    if attribute.many:
-        return [_renamed_one(attribute, inner, keep_null) for inner in value]
-    return _renamed_one(attribute, value, keep_null)
-
-
-def _renamed_one(attribute: Attribute, value: Any, keep_null: bool) -> Any:
-    if attribute.is_value:
-        return _renamed(attribute.type, value, keep_null)
-    return value.value if isinstance(value, enum.Enum) else value
 
 
 # ---- the schema with these resolvers ------------------------------------------------------------
@@ -610,9 +433,9 @@ def attached() -> FederationSchema:
     mutations: dict[str, Any] = {}
     for kind in WHOLE.kinds.values():
         mutations |= {
-            f"create{kind.name}": create(kind),
-            f"update{kind.name}": update(kind),
-            f"delete{kind.name}": delete(kind),
+            f"create{kind.name}": writes(Creates(kind)),
+            f"update{kind.name}": writes(Updates(kind)),
+            f"delete{kind.name}": writes(Deletes(kind)),
         }
     _resolve(core, "Mutation", mutations)
     _resolve(core, "PageInfo", PAGE_INFO)
