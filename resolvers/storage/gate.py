@@ -12,11 +12,16 @@ class Gate:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._views: dict[Kind, View] = {}
+        """Those that were given: a request comes to the same few kinds again and again."""
 
     def view(self, kind: Kind) -> View:
         """What the caller may see of a kind. Forbidden, with the scope that is missing."""
-        self._access.check(kind, "read")
-        return view_of(kind)
+        found = self._views.get(kind)
+        if found is None:
+            self._access.check(kind, "read")
+            found = self._views[kind] = view_of(kind)
+        return found
 
     def writable(self, kind: Kind) -> View:
         """What the caller may change of a kind, or remove. Forbidden, with the scope that is missing."""

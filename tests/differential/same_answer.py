@@ -497,7 +497,7 @@ def _compared(ours: bytes, theirs: bytes) -> tuple[bytes, bytes]:
 
 def _null_above(data: Any, error: dict[str, Any]) -> list[Any] | None:
     """The path of the null that an error has made above its own place."""
-    path = error.get("path") or ()
+    path: list[Any] = error.get("path") or []
     for number, step in enumerate(path):
         if data is None:
             return path[:number]
