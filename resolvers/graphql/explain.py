@@ -6,7 +6,6 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from models import WHOLE
 from models.declare import World
 from resolvers.errors import BadRequest, CallerError
 from resolvers.graphql.documents import Documents
@@ -63,9 +62,7 @@ def _told(number: int, statement: Statement) -> str:
     return "\n".join([*lines, f"{text};", ""])
 
 
-async def explain(
-    text: str, variables: dict[str, Any] | None = None, world: World = WHOLE
-) -> list[Explained]:
+async def explain(world: World, text: str, variables: dict[str, Any] | None = None) -> list[Explained]:
     """The plan of each operation of a document. BadRequest where there is none, with the reason."""
     schema = graph(world)
     executor = Executor(schema)

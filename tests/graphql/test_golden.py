@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from models import WHOLE
 from resolvers.errors import BadRequest
 from resolvers.graphql.explain import Explained, explain
 from resolvers.pages import EXAMPLES, HERE
@@ -47,7 +48,7 @@ def compare(name: str, text: str) -> None:
 
 
 def explained(text: str, **variables: Any) -> list[Explained]:
-    return asyncio.run(explain(text, variables))
+    return asyncio.run(explain(WHOLE, text, variables))
 
 
 def steady(answer: Any) -> Any:

@@ -33,6 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Settings, arguments: argparse.Namespace) -> int:
     """Prints plans and statements; 1 where the document cannot be read or has no plan."""
+    from models import WHOLE
     from resolvers.errors import CallerError
     from resolvers.graphql.explain import explain
 
@@ -43,7 +44,7 @@ def run(given: Settings, arguments: argparse.Namespace) -> int:
     if not isinstance(variables, dict):
         return arguments.parser.error("--variables must be a JSON object.")
     try:
-        found = asyncio.run(explain(_text(arguments.query), variables))
+        found = asyncio.run(explain(WHOLE, _text(arguments.query), variables))
     except OSError as error:
         print(f"tmfgraph: {arguments.query} cannot be read: {error.strerror}.", file=sys.stderr)
         return 1
