@@ -8,23 +8,19 @@ from typing import Any
 from graphql import (
     DocumentNode,
     GraphQLError,
-    GraphQLNamedType,
     GraphQLSchema,
-    ObjectValueNode,
-    ValidationContext,
-    VariableNode,
     parse,
     specified_rules,
     validate,
 )
 from graphql.pyutils import did_you_mean, suggestion_list
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.errors import BadRequest, TooMuch
 from resolvers.graphql import errors, literals
 from resolvers.graphql.limits import Limits, place_of, scan
 from resolvers.graphql.validator import Examined, Operation, examine
 from resolvers.storage.kept import Kept
+from schema.graphql.parts import OneKey
 
 BYTES_KEPT = 48 * 1024 * 1024
 """How much memory the documents of a process may take, with their plans; by an estimate that was measured."""
@@ -42,21 +38,6 @@ SUGGESTIONS_AT_MOST = 2
 """For how many errors names are proposed: each compares a name with all others."""
 LONGEST_COMPARED = 300
 """How many characters their messages may have, which hold the names."""
-
-
-class _OneKey(OneOfInputValidationRule):
-    """Strawberry's rule, which takes for granted that operations come first and declare their variables."""
-
-    def __init__(self, context: ValidationContext) -> None:
-        super().__init__(context)
-        self.variable_definitions = {}
-
-    def validate_one_of(self, node: ObjectValueNode, type: GraphQLNamedType) -> None:
-        for field_ in node.fields:
-            value = field_.value
-            if isinstance(value, VariableNode) and value.name.value not in self.variable_definitions:
-                return  # another rule says that it is not declared; in a fragment the run says what is wrong
-        super().validate_one_of(node, type)
 
 
 @dataclass
@@ -104,7 +85,7 @@ class Documents:
         self.limits = limits
         self._suggestions = suggestions
         # Strawberry keeps to itself which inputs take exactly one key.
-        self._rules = (*specified_rules, _OneKey)
+        self._rules = (*specified_rules, OneKey)
         self.kept: Kept[Document] = Kept(bytes_kept)
 
     async def read(self, text: str) -> Document:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphql import GraphQLSchema
-from strawberry.types.arguments import StrawberryArgument
 
 from models.declare import Attribute, World, attributes
 from resolvers.graphql.core import Details
 from resolvers.graphql.plan import Arguments, Root, Run
 from resolvers.storage.rows import Unseen
 from resolvers.storage.store import Store
+from schema.graphql.parts import Argument
 
 if TYPE_CHECKING:
     from resolvers.graphql.compiler import Compiler, Entity, Object
@@ -79,7 +79,7 @@ class OfEveryEntity(Field):
     type: ClassVar[Any]
     """As Strawberry takes it."""
     description: ClassVar[str]
-    arguments: ClassVar[Sequence[StrawberryArgument]] = ()
+    arguments: ClassVar[Sequence[Argument]] = ()
 
 
 class RootField:

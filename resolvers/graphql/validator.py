@@ -53,6 +53,7 @@ from graphql import (
 )
 
 from resolvers.graphql.limits import Limits, Part, Size, Weight, place_of, refuse
+from schema.graphql.parts import is_one_of
 from schema.graphql.types import NODES_ASSUMED, NODES_BY_DEFAULT, VALUES_ASSUMED
 
 INT = 2**31
@@ -541,7 +542,7 @@ class _Examination:
             if found is None:
                 raise NotCertain
             self._value(found.type, one, _has_default(found))
-        if _is_one_of(type_):
+        if is_one_of(type_):
             [*values] = given.values()
             if len(values) != 1 or isinstance(values[0], NullValueNode | VariableNode):
                 raise NotCertain
@@ -588,12 +589,6 @@ _CIRCLES = {"types", "fields", "inputFields", "interfaces", "possibleTypes"}
 def _tells(type_: Any) -> bool:
     """Whether it is a type of introspection."""
     return type_.name.startswith("__")
-
-
-def _is_one_of(type_: GraphQLInputObjectType) -> bool:
-    """Whether exactly one field is to be given. Strawberry keeps that to itself."""
-    declared = type_.extensions.get("strawberry-definition")
-    return type_.is_one_of or bool(declared is not None and declared.is_one_of)
 
 
 def _has_default(place: Any) -> bool:

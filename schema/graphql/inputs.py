@@ -7,8 +7,6 @@ from typing import Any, Optional
 
 import strawberry
 from strawberry.scalars import JSON
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.field import StrawberryField
 
 from models.declare import (
     Abstract,
@@ -20,7 +18,7 @@ from models.declare import (
     general_of,
 )
 from models.links import Way
-from schema.graphql.parts import ONE_OF, Of, argument, empty, fill, input_field, make
+from schema.graphql.parts import ONE_OF, Argument, Field, Of, argument, empty, fill, input_field, make
 from schema.graphql.types import NODES_AT_MOST, NODES_BY_DEFAULT, Types
 
 BEYOND = input_field(
@@ -55,14 +53,14 @@ class Inputs:
         self._orders = {node.name: self._order(node) for node in world.nodes}
         self._list_arguments = {node.name: self._list_arguments_of(node) for node in world.nodes}
 
-    def list_arguments(self, node: Kind | Abstract, way: Way | None = None) -> list[StrawberryArgument]:
+    def list_arguments(self, node: Kind | Abstract, way: Way | None = None) -> list[Argument]:
         """The arguments of every field that yields a connection."""
         found = self._list_arguments[node.name]
         if way is None or len(way.relations) == 1:
             return found
         return [argument("via", Optional[list[_via(way)]], "Only by these references."), *found]
 
-    def _list_arguments_of(self, node: Kind | Abstract) -> list[StrawberryArgument]:
+    def _list_arguments_of(self, node: Kind | Abstract) -> list[Argument]:
         return [
             argument("where", Optional[self._filters[node.name]], "Only those that meet this."),
             argument("orderBy", Optional[list[self._orders[node.name]]], "Sort keys; the id comes last."),
@@ -81,7 +79,7 @@ class Inputs:
         fields = [self._written(a) for a in family_attributes(cls)]
         fill(made, Of.INPUT, description(cls), [*fields, BEYOND])
 
-    def _written(self, a: Attribute) -> StrawberryField:
+    def _written(self, a: Attribute) -> Field:
         type_ = self._of(a)
         return input_field(a.graphql_name, type_ if a.mandatory else Optional[type_], a.doc)
 

@@ -3,7 +3,7 @@
 Its decorators make them from classes: each becomes a dataclass, and the annotation of each of its fields is
 evaluated. Thousands of fields share some hundred annotations here, so each annotation is evaluated once, and
 what the decorators would arrive at is made without them, in a third of the time. Only this module knows what
-that looks like.
+that looks like, and what else we use of Strawberry that it does not promise to keep.
 """
 
 import enum
@@ -12,13 +12,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    GraphQLSchema,
+    ObjectValueNode,
+    ValidationContext,
+    VariableNode,
+)
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.federation import Schema
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.schema_directives import OneOf
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
+
+Field = StrawberryField
+Argument = StrawberryArgument
 
 ONE_OF = (OneOf(),)
 """Of an input: that exactly one of its fields is given."""
@@ -32,24 +43,22 @@ class Of(enum.Enum):
     INPUT = "input"
 
 
-def field(
-    name: str, type_: Any, description: str, arguments: Sequence[StrawberryArgument] = ()
-) -> StrawberryField:
+def field(name: str, type_: Any, description: str, arguments: Sequence[Argument] = ()) -> Field:
     """A field of an object or an interface; `type_` as an annotation would say it."""
-    made = StrawberryField(name, name, _annotation(type_), description=description)
+    made = Field(name, name, _annotation(type_), description=description)
     if arguments:
         made.arguments = list(arguments)
     return made
 
 
-def input_field(name: str, type_: Any, description: str) -> StrawberryField:
+def input_field(name: str, type_: Any, description: str) -> Field:
     """A field of an input, which may be left out unless its type says otherwise."""
-    return StrawberryField(name, name, _annotation(type_), description=description, default=strawberry.UNSET)
+    return Field(name, name, _annotation(type_), description=description, default=strawberry.UNSET)
 
 
-def argument(name: str, type_: Any, description: str, **default: Any) -> StrawberryArgument:
+def argument(name: str, type_: Any, description: str, **default: Any) -> Argument:
     """An argument of a field, which may be left out if its type says so or it has a default."""
-    return StrawberryArgument(name, name, _annotation(type_), description=description, **default)
+    return Argument(name, name, _annotation(type_), description=description, **default)
 
 
 def empty(name: str, base: type | None = None) -> type:
@@ -61,7 +70,7 @@ def fill(
     made: Any,
     of: Of,
     description: str,
-    fields: Iterable[StrawberryField],
+    fields: Iterable[Field],
     directives: Sequence[object] = (),
 ) -> None:
     """Says what an empty type is; it has the fields of the interface that it extends, too."""
@@ -87,7 +96,7 @@ def make(
     name: str,
     of: Of,
     description: str,
-    fields: Iterable[StrawberryField],
+    fields: Iterable[Field],
     directives: Sequence[object] = (),
     base: type | None = None,
 ) -> Any:
@@ -106,11 +115,35 @@ def enumeration(cls: type[enum.StrEnum], description: str) -> Any:
     return made
 
 
-def core_of(made: Schema) -> GraphQLSchema:
-    """A schema as graphql-core has it."""
-    return made._schema
-
-
 @functools.lru_cache(maxsize=4096)
 def _annotation(type_: Any) -> StrawberryAnnotation:
     return StrawberryAnnotation(type_)
+
+
+# ---- the schema that Strawberry has made --------------------------------------------------------
+
+
+def core_of(made: Schema) -> GraphQLSchema:
+    """The same as graphql-core has it."""
+    return made._schema  # pyright: ignore[reportPrivateUsage]
+
+
+def is_one_of(type_: GraphQLInputObjectType) -> bool:
+    """Whether exactly one field of an input is to be given. Strawberry does not tell graphql-core."""
+    declared = type_.extensions.get("strawberry-definition")
+    return type_.is_one_of or bool(declared is not None and declared.is_one_of)
+
+
+class OneKey(OneOfInputValidationRule):
+    """Strawberry's rule, which takes for granted that operations come first and declare their variables."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.variable_definitions = {}
+
+    def validate_one_of(self, node: ObjectValueNode, type: GraphQLNamedType) -> None:
+        for field_ in node.fields:
+            value = field_.value
+            if isinstance(value, VariableNode) and value.name.value not in self.variable_definitions:
+                return  # another rule says that it is not declared; in a fragment the run says what is wrong
+        super().validate_one_of(node, type)

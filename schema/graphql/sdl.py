@@ -13,12 +13,10 @@ from typing import Any, Optional
 import strawberry
 from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.field import StrawberryField
 
 from models.declare import Kind, World, special_of
 from schema.graphql.inputs import Inputs
-from schema.graphql.parts import Of, argument, core_of, field, make
+from schema.graphql.parts import Argument, Field, Of, argument, core_of, field, make
 from schema.graphql.types import REVISION, DateTime, EntityField, Revision, Types
 
 logger = logging.getLogger("tmfgraph.graphql")
@@ -54,7 +52,7 @@ def _cases(types: Types) -> list[Any]:
     return [types.values[case] for cls in types.world.values for case in special_of(cls).values()]
 
 
-def _id(name: str) -> StrawberryArgument:
+def _id(name: str) -> Argument:
     return argument("id", strawberry.ID, f"Identifier of the {name}.")
 
 
@@ -76,7 +74,7 @@ def _query(types: Types, inputs: Inputs) -> Any:
 
 
 def _mutation(types: Types, inputs: Inputs) -> Any:
-    fields: list[StrawberryField] = []
+    fields: list[Field] = []
     for kind in types.world.kinds.values():
         one, id = types.kinds[kind.name], _id(kind.name)
         if "create" in kind.operations:
@@ -94,7 +92,7 @@ def _mutation(types: Types, inputs: Inputs) -> Any:
     return make("Mutation", Of.OBJECT, "What can be written.", fields)
 
 
-def _key(kind: Kind) -> StrawberryArgument:
+def _key(kind: Kind) -> Argument:
     doc = (
         "Names this creation, in 1 to 255 printable ASCII characters: the same again under the same key "
         f"gives the {kind.name} that the first made, and makes no second one. Keys are kept for two days."
@@ -102,7 +100,7 @@ def _key(kind: Kind) -> StrawberryArgument:
     return argument("idempotencyKey", Optional[str], doc, default=strawberry.UNSET)
 
 
-def _expected(kind: Kind) -> StrawberryArgument:
+def _expected(kind: Kind) -> Argument:
     doc = (
         f"The `revision` at which the {kind.name} was read: at any other nothing is written, and the error "
         "is PRECONDITION_FAILED. Left out, it is written whatever its revision."
@@ -123,5 +121,12 @@ def _describe(made: FederationSchema) -> None:
     query["_entities"].args["representations"].description = "Objects with __typename and id."
     service.description = "A subgraph, as a federation gateway sees it."
     service.fields["sdl"].description = "The schema in GraphQL's schema definition language."
-    query["_service"].resolve = lambda source, info: {}
-    service.fields["sdl"].resolve = lambda source, info: sdl(made).rstrip("\n")
+
+    def service_of(source: Any, info: Any) -> dict[str, Any]:
+        return {}
+
+    def text_of(source: Any, info: Any) -> str:
+        return sdl(made).rstrip("\n")
+
+    query["_service"].resolve = service_of
+    service.fields["sdl"].resolve = text_of

@@ -7,17 +7,14 @@ types here carry names, types and descriptions alone.
 import datetime as dt
 import enum
 import functools
-import operator
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar, NewType, Optional, Protocol
+from typing import Annotated, Any, ClassVar, NewType, Optional, Protocol, Union
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.federation.schema_directives import Key, Shareable
 from strawberry.federation.types import FieldSet
 from strawberry.scalars import JSON
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.field import StrawberryField
 
 from models.common.base import Entity
 from models.declare import (
@@ -39,7 +36,7 @@ from models.declare import (
 )
 from models.links import ways_back
 from models.times import canonical
-from schema.graphql.parts import Of, empty, enumeration, field, fill, make
+from schema.graphql.parts import Argument, Field, Of, empty, enumeration, field, fill, make
 
 NODES_BY_DEFAULT = 100
 NODES_AT_MOST = 10_000
@@ -114,7 +111,7 @@ class EntityField(Protocol):
     type: ClassVar[Any]
     """As Strawberry takes it."""
     description: ClassVar[str]
-    arguments: ClassVar[Sequence[StrawberryArgument]]
+    arguments: ClassVar[Sequence[Argument]]
 
 
 class Types:
@@ -203,8 +200,8 @@ class Types:
         if kind.special:
             self._complete_other(kind.name, [one.name for one in kind.special], KEY)
 
-    def _links(self, kind: Kind, list_arguments: Any) -> list[StrawberryField]:
-        fields: list[StrawberryField] = []
+    def _links(self, kind: Kind, list_arguments: Any) -> list[Field]:
+        fields: list[Field] = []
         for attribute in kind.attributes:
             points = attribute.mark(Points)
             if points:
@@ -242,9 +239,9 @@ class Types:
         to = targets.link.to
         return self._union(to, targets.kinds) if isinstance(to, Group) else self.kinds[targets.kinds[0].name]
 
-    def _plain(self, found: Iterable[Attribute]) -> list[StrawberryField]:
+    def _plain(self, found: Iterable[Attribute]) -> list[Field]:
         """Fields for attributes: lists and what the server always sets are never null, all else may be."""
-        fields: list[StrawberryField] = []
+        fields: list[Field] = []
         for a in found:
             if a.write_only:
                 continue
@@ -258,8 +255,8 @@ class Types:
         if not group.kinds:
             return self.entity
         if group.name not in self._unions:
-            members = [made for kind in held for made in self._objects(kind)]
-            either = functools.reduce(operator.or_, members)
+            members: list[Any] = [made for kind in held for made in self._objects(kind)]
+            either: Any = Union[tuple(members)]
             self._unions[group.name] = Annotated[either, strawberry.union(group.name, description=group.doc)]
         return self._unions[group.name]
 

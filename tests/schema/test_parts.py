@@ -1,15 +1,35 @@
 """The parts that schemas are made of: what Strawberry's decorators would make of the same."""
 
 import dataclasses
+import enum
+import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import strawberry
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLSchema
 from strawberry.federation import Schema
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.base import StrawberryObjectDefinition
 
-from schema.graphql.parts import ONE_OF, Of, argument, empty, field, fill, input_field, make
+from schema.graphql.parts import (
+    ONE_OF,
+    Of,
+    argument,
+    core_of,
+    empty,
+    enumeration,
+    field,
+    fill,
+    input_field,
+    is_one_of,
+    make,
+)
+
+ROOT = Path(__file__).parent.parent.parent
 
 KEY = (Key(fields=FieldSet("id")),)
 
@@ -96,3 +116,40 @@ def test_strawberry_knows_no_more_of_a_type_than_is_said_of_it() -> None:
 def test_fields_of_one_type_share_its_annotation() -> None:
     first, second = field("a", str | None, "One."), input_field("b", str | None, "Two.")
     assert first.type_annotation is second.type_annotation
+
+
+def test_strawberry_has_the_private_names_that_parts_take_from_it() -> None:
+    core = core_of(made())
+    assert isinstance(core, GraphQLSchema)
+    found = {
+        name: is_one_of(type_)
+        for name, type_ in core.type_map.items()
+        if isinstance(type_, GraphQLInputObjectType)
+    }
+    assert found == {"BookFilter": False, "BookSort": True}
+    assert [*inspect.signature(OneOfInputValidationRule.validate_one_of).parameters] == [
+        "self",
+        "node",
+        "type",
+    ]
+    assert "self.variable_definitions" in inspect.getsource(OneOfInputValidationRule)
+
+
+def test_the_values_of_an_enumeration_get_names_that_the_graph_can_have() -> None:
+    class State(enum.StrEnum):
+        NOT_STARTED = "Not Started"
+
+    state = field("state", enumeration(State, "How it is."), "How it is.")
+    query = make("Query", Of.OBJECT, "What can be read.", [state])
+    type_ = core_of(Schema(query=query)).type_map["State"]
+    assert isinstance(type_, GraphQLEnumType)
+    assert {name: value.value for name, value in type_.values.items()} == {"NotStarted": State.NOT_STARTED}
+
+
+def test_only_parts_reach_into_strawberry() -> None:
+    private = re.compile(
+        r"\b(?!self)\w+\)*\._schema\b|strawberry.definition|strawberry\.(types|annotation|schema\.validation)"
+    )
+    files = [file for room in ("schema", "resolvers", "tmfgraph") for file in (ROOT / room).rglob("*.py")]
+    reaching = [file.name for file in files if private.search(file.read_text(encoding="utf-8"))]
+    assert reaching == ["parts.py"]
