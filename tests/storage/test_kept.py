@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models import WHOLE
@@ -20,20 +20,33 @@ from resolvers.storage.kept import Kept, kept
 from tests.conftest import Client
 from tests.samples import minimal, to_graphql
 
+SIZES = st.integers(0, 60) | st.sampled_from([99, 100, 101])
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 60), st.booleans())))
-def test_what_was_used_last_stays_within_so_many_bytes(steps: list[tuple[str, int, bool]]) -> None:
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), SIZES, st.sampled_from(["put", "grow", "get"]))))
+@example([("a", 100, "put"), ("a", 0, "get")])
+@example([("a", 1, "grow"), ("a", 1, "put"), ("a", 1, "grow")])
+def test_what_was_used_last_stays_within_so_many_bytes(steps: list[tuple[str, int, str]]) -> None:
     cache: Kept[int] = Kept(100)
     sizes: dict[str, int] = {}  # the model: in the order of use
-    for key, size, puts in steps:
-        if puts:
+    values: dict[str, int] = {}
+    for key, size, what in steps:
+        if what == "grow":
+            cache.grow(key, size)
+            if key not in sizes:
+                continue
+            size += sizes[key]
+        elif what == "put":
             cache.put(key, size, size)
+            values[key] = size
+        if what != "get":
             sizes.pop(key, None)
-            sizes[key] = size
+            if size <= 100:
+                sizes[key] = size
             while sum(sizes.values()) > 100:
                 del sizes[next(iter(sizes))]
         else:
-            assert cache.get(key) == sizes.get(key)
+            assert cache.get(key) == (values[key] if key in sizes else None)
             if key in sizes:
                 sizes[key] = sizes.pop(key)
         assert cache.bytes == sum(sizes.values()) <= 100 and len(cache) == len(sizes)
