@@ -17,6 +17,7 @@ from models.declare import (
     link_of,
     special_of,
 )
+from models.json_in import is_array, is_object
 from models.links import Way
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest, TooMuch
@@ -84,7 +85,7 @@ async def expanded(
     One statement for each kind that a level of links may lead to, however many documents there are.
     """
     work = _Work(loaders, base_url)
-    documents = []
+    documents: list[dict[str, Any]] = []
     for row in rows:
         document = _document(row, url_of(row))
         work.entity(document, row, expansion.paths, expansion.depth)
@@ -213,13 +214,13 @@ class _Work:
             elif attribute.is_value and key in value and (depth or key in paths):
                 following, named = paths.get(key, {}), key in paths
                 found = value[key]
-                if isinstance(found, list):
+                if is_array(found):
                     value[key] = [self._nested(attribute, one, named, following, depth) for one in found]
                 else:
                     value[key] = self._nested(attribute, found, named, following, depth)
 
     def _nested(self, attribute: Attribute, found: Any, named: bool, paths: Paths, depth: int) -> Any:
-        if not isinstance(found, dict):
+        if not is_object(found):
             return found
         value = dict(found)
         case = case_of(attribute.type, value)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from models.check import Problem
 from models.declare import Abstract, Home, Kind, World
-from models.json_in import BadJson, decode
+from models.json_in import BadJson, decode, is_object
 from resolvers.errors import BadRequest, Forbidden, HttpError, Invalid, TooMuch
 from resolvers.http import media_type, read_body
 from resolvers.rest.expand import expanded
@@ -303,7 +303,7 @@ def _kind_of(node: Kind | Abstract, document: Any) -> Kind:
     """What a new document is to become: at the home of several kinds its @type or @baseType says it."""
     if isinstance(node, Kind):
         return node
-    given = [document.get(key) for key in ("@type", "@baseType")] if isinstance(document, dict) else []
+    given = [document.get(key) for key in ("@type", "@baseType")] if is_object(document) else []
     for kind in node.kinds:
         if kind.name in given:
             return kind

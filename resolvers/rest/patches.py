@@ -6,15 +6,15 @@ Pure functions. A patch changes no document that it is given, and is carried out
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import msgspec
 
 from models import json_in
-from models.json_in import MAX_DEPTH
+from models.json_in import MAX_DEPTH, is_array, is_object
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest, Conflict, FailedTest, PathNotFound, TooMuch
 from resolvers.storage.documents import equal
@@ -59,9 +59,9 @@ def json_patch_query(document: Any, operations: Any) -> Any:
 
 def added(operations: Any) -> list[Any]:
     """The values that a JSON Patch adds to a collection (TMF630's bulk create); BadRequest for others."""
-    if isinstance(operations, list) and not operations:
+    if is_array(operations) and not operations:
         raise BadRequest("A bulk create adds at least one entity.")
-    values = []
+    values: list[Any] = []
     for operation in _operations(operations, _pointer):
         if operation.op != "add" or operation.path not in ("/", "/-", ""):
             key = "path" if operation.op == "add" else "op"
@@ -100,11 +100,11 @@ class _Operation:
 @reads("The patch")
 def _operations(given: Any, steps: "Callable[[str, str], _Steps]") -> list[_Operation]:
     """The operations of a patch, read and checked; BadRequest where one is malformed."""
-    if not isinstance(given, list):
+    if not is_array(given):
         raise BadRequest("A patch must be an array of operations.")
     if len(given) > OPERATIONS_AT_MOST:
         raise BadRequest(f"A patch may have up to {OPERATIONS_AT_MOST} operations, not {len(given)}.")
-    paths = [one.get(key) for one in given if isinstance(one, dict) for key in ("path", "from")]
+    paths = [one.get(key) for one in given if is_object(one) for key in ("path", "from")]
     length = sum(len(path) for path in paths if isinstance(path, str))
     if length > PATHS_AT_MOST:
         raise TooMuch("characters in the paths of a patch", length, PATHS_AT_MOST, "write them shorter")
@@ -112,7 +112,7 @@ def _operations(given: Any, steps: "Callable[[str, str], _Steps]") -> list[_Oper
 
 
 def _operation(given: Any, place: str, steps: "Callable[[str, str], _Steps]") -> _Operation:
-    if not isinstance(given, dict):
+    if not is_object(given):
         raise BadRequest(f"{place} must be an object.")
     op = given.get("op")
     if not isinstance(op, str) or op not in NEEDS:
@@ -187,10 +187,11 @@ class _Key:
         key, reached = self.key, list[Place]()
         work.step(len(found))
         for path, value in found:
+            members: dict[str, Any] = value
             if isinstance(value, dict):
-                if new or key in value:
-                    reached.append(((*path, key), value.get(key)))
-            elif isinstance(value, list):
+                if new or key in members:
+                    reached.append(((*path, key), members.get(key)))
+            elif is_array(value):
                 reached += self._within(path, value, work, new)
         return reached
 
@@ -223,13 +224,14 @@ class _Where:
     def after(self, found: list[Place], work: _Work, new: bool) -> list[Place]:
         reached = list[Place]()
         for path, value in found:
+            elements: list[Any] = value
             if not isinstance(value, list):
                 work.step()
                 if self.holds(value, work):
                     reached.append((path, value))
                 continue
-            work.step(len(value))
-            for index, element in enumerate(value):
+            work.step(len(elements))
+            for index, element in enumerate(elements):
                 if self.holds(element, work):
                     reached.append(((*path, index), element))
         return reached
@@ -251,11 +253,12 @@ def _values(value: Any, steps: _Steps, work: _Work) -> list[Any]:
     """What is at the places that steps lead to from a value."""
     work.step()
     for number, step in enumerate(steps):
+        members: dict[str, Any] = value
         if not isinstance(value, dict) or not isinstance(step, _Key):
             return [inner for _, inner in _selected(value, steps[number:], work)]
-        if step.key not in value:
+        if step.key not in members:
             return []
-        value = value[step.key]
+        value = members[step.key]
     return [value]
 
 
@@ -310,14 +313,14 @@ class _Patch:
         by_key = bool(operation.steps) and isinstance(operation.steps[-1], _Key)
         for path in reversed(self._found(operation, new=True)):
             holder, key = self._holder(path), path[-1]
-            if by_key and isinstance(holder, list):
+            if by_key and is_array(holder):
                 self._work.step(len(holder) // MOVED_IN_A_STEP)
                 holder.insert(key, self._new(operation, value, path))
                 continue
-            old = holder[key] if isinstance(holder, list) else holder.get(key)
-            if self._queried and isinstance(old, list) and not isinstance(value, list):
+            old = holder[key] if is_array(holder) else holder.get(key)
+            if self._queried and is_array(old) and not is_array(value):
                 self._own(holder, key).append(self._new(operation, value, (*path, len(old))))
-            elif self._queried and isinstance(old, dict) and isinstance(value, dict):
+            elif self._queried and is_object(old) and is_object(value):
                 self._own(holder, key).update(self._new(operation, value, path))
             else:
                 holder[key] = self._new(operation, value, path)
@@ -376,10 +379,10 @@ class _Patch:
         return inner
 
     def _equal(self, one: Any, other: Any) -> bool:
-        self._work.step(1 if not isinstance(one, (dict, list)) else len(one) + 1)
-        if isinstance(one, dict) and isinstance(other, dict):
+        self._work.step(len(one) + 1 if is_object(one) or is_array(one) else 1)
+        if is_object(one) and is_object(other):
             return one.keys() == other.keys() and all(self._equal(v, other[k]) for k, v in one.items())
-        if isinstance(one, list) and isinstance(other, list):
+        if is_array(one) and is_array(other):
             return len(one) == len(other) and all(map(self._equal, one, other))
         return equal(one, other)
 
@@ -389,13 +392,14 @@ class _Patch:
         return self._copied(operation, value, MAX_DEPTH + 1 - len(path))
 
     def _copied(self, operation: _Operation, value: Any, levels: int) -> Any:
-        if not isinstance(value, (dict, list)):
+        if not (is_object(value) or is_array(value)):
             return value
         if levels <= 0:
             raise BadRequest(f"{operation.place}: a document may be nested up to {MAX_DEPTH} levels deep.")
         self._work.step(len(value) + 1)
-        found = value.copy()
-        for key, inner in found.items() if isinstance(found, dict) else enumerate(found):
+        found = cast("dict[Any, Any]", value.copy())  # an array takes an index as an object takes a key
+        members: Iterable[tuple[Any, Any]] = value.items() if is_object(value) else enumerate(value)
+        for key, inner in members:
             if isinstance(inner, (dict, list)):
                 found[key] = self._copied(operation, inner, levels - 1)
         return found
@@ -468,9 +472,10 @@ def _all_hold(wanted: list[tuple[list[str], str]]) -> _Condition:
 
     def holds(value: Any, work: _Work) -> bool:
         work.step()
+        elements: list[Any] = value
         if isinstance(value, list):
-            work.step(len(value))
-            return any(holds(element, work) for element in value)
+            work.step(len(elements))
+            return any(holds(element, work) for element in elements)
         for is_met in here:
             if not is_met(value):
                 return False

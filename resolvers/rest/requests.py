@@ -14,6 +14,7 @@ import msgspec
 from starlette.requests import Request
 
 from models.declare import Kind
+from models.json_in import is_array, is_object
 from resolvers.entrances import reads, whole
 from resolvers.errors import BadRequest, HttpError, TooMuch
 from resolvers.query.tmf630 import PATH_AT_MOST, from_json_path, from_query, order_by
@@ -176,7 +177,7 @@ class Fields:
                 self.of({"id": row.id, "href": f"{url}/{row.id}", **row.body})
             ).decode()
         found |= {"id": f'"{row.id}"'.encode(), "href": f'"{url}/{row.id}"'.encode()}
-        parts = []
+        parts: list[bytes] = []
         for key in keys:
             value = found.get(key)
             if value is not None and value != b"null":
@@ -194,9 +195,9 @@ class Fields:
         }
 
     def _within(self, value: Any) -> Any:
-        if isinstance(value, list):
+        if is_array(value):
             return [self._within(one) for one in value]
-        return self._part(value) if isinstance(value, dict) else value
+        return self._part(value) if is_object(value) else value
 
 
 SLICES_AT_MOST = 60
