@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -379,7 +379,11 @@ class _Patch:
         return inner
 
     def _equal(self, one: Any, other: Any) -> bool:
-        self._work.step(len(one) + 1 if is_object(one) or is_array(one) else 1)
+        parts: list[Any] = one  # or an object
+        if not isinstance(one, (dict, list)):
+            self._work.step(1)
+            return equal(one, other)
+        self._work.step(len(parts) + 1)
         if is_object(one) and is_object(other):
             return one.keys() == other.keys() and all(self._equal(v, other[k]) for k, v in one.items())
         if is_array(one) and is_array(other):
@@ -392,13 +396,14 @@ class _Patch:
         return self._copied(operation, value, MAX_DEPTH + 1 - len(path))
 
     def _copied(self, operation: _Operation, value: Any, levels: int) -> Any:
-        if not (is_object(value) or is_array(value)):
+        parts: dict[Any, Any] = value  # or an array, which takes an index as an object takes a key
+        if not isinstance(value, (dict, list)):
             return value
         if levels <= 0:
             raise BadRequest(f"{operation.place}: a document may be nested up to {MAX_DEPTH} levels deep.")
-        self._work.step(len(value) + 1)
-        found = cast("dict[Any, Any]", value.copy())  # an array takes an index as an object takes a key
-        members: Iterable[tuple[Any, Any]] = value.items() if is_object(value) else enumerate(value)
+        self._work.step(len(parts) + 1)
+        found = parts.copy()
+        members: Iterable[tuple[Any, Any]] = parts.items() if isinstance(value, dict) else enumerate(parts)
         for key, inner in members:
             if isinstance(inner, (dict, list)):
                 found[key] = self._copied(operation, inner, levels - 1)
