@@ -59,6 +59,7 @@ def compiled(text: str) -> Plan:
     assert operation is not None
     fragments = [one for one in document.definitions if isinstance(one, FragmentDefinitionNode)]
     variables = get_variable_values(core, [], {})
+    assert not isinstance(variables, list)
     return Compiler(graph(WHOLE), operation, {one.name.value: one for one in fragments}, variables).plan()
 
 
