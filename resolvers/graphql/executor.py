@@ -30,11 +30,12 @@ from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, OperationType, VariableValues, get_variable_values
 
+from resolvers.errors import TooMuch, Unavailable
 from resolvers.graphql.compiler import Compiler
 from resolvers.graphql.completion import Completion, Failed
 from resolvers.graphql.encoding import AT_ONCE, HoldsError, Writer, encoder, is_deep
 from resolvers.graphql.fields import Context, Graph
-from resolvers.graphql.plan import Plan, Run, valued
+from resolvers.graphql.plan import OF_THE_WHOLE, Plan, Run, valued
 from resolvers.graphql.validator import Operation
 
 PLANS_PER_OPERATION = 64
@@ -47,6 +48,19 @@ class InvalidVariables(Exception):
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__()
         self.errors = errors
+
+
+class Untold(Exception):
+    """The answer to a mutation came to nothing, after so many of its fields were carried out."""
+
+    def __init__(self, cause: TooMuch | Unavailable, written: int, asked: int) -> None:
+        super().__init__()
+        self.cause = cause
+        self.done = ""
+        """What is to be said of what was done; nothing where nothing was."""
+        if written:
+            what = "What was asked is" if written == asked else f"{written} of the {asked} fields are"
+            self.done = f"{what} done, but not told. "
 
 
 class Executor:
@@ -74,7 +88,8 @@ class Executor:
         """The data of the answer, as JSON.
 
         With its errors, where fields have some; what is in the data is then to be encoded with msgspec.
-        The variables are coerced. TooMuch or Unavailable where the whole operation cannot be answered.
+        The variables are coerced. TooMuch or Unavailable where the whole operation cannot be answered, Untold
+        where something was written by then.
         """
         try:
             plan = self.plan(operation, variables)
@@ -99,14 +114,18 @@ class Executor:
     async def _one_by_one(self, plan: Plan, run: Run, operation: Operation) -> bytes | ExecutionResult:
         """Carries out a mutation: where a field comes to an error that leaves no data, none follows it."""
         completion, data = self._completion(operation, run, 0), dict[str, Any]()
-        for key, root in plan.roots.items():
-            value = await valued(root, run)
-            run.store.budget.hang(run.objects)
-            completion.estimate = plan.size(run)
-            try:
+        hung = 0
+        try:
+            for key, root in plan.roots.items():
+                value = await valued(root, run)
+                run.store.budget.hang(run.objects - hung)
+                hung = run.objects
+                completion.estimate = plan.size(run)
                 data[key] = await completion.root(key, value)
-            except Failed as failed:
-                return completion.failed(failed)
+        except Failed as failed:
+            return completion.failed(failed)
+        except OF_THE_WHOLE as error:
+            raise Untold(error, run.written, len(plan.roots)) from None
         return ExecutionResult(data, completion.errors) if completion.errors else encoder.encode(data)
 
     def _completion(self, operation: Operation, run: Run, size: int) -> Completion:

@@ -17,7 +17,7 @@ from resolvers.errors import BadRequest, CallerError, HttpError, TooMuch, Unavai
 from resolvers.graphql import errors
 from resolvers.graphql.documents import Document, Documents
 from resolvers.graphql.encoding import Writer
-from resolvers.graphql.executor import Executor, InvalidVariables
+from resolvers.graphql.executor import Executor, InvalidVariables, Untold
 from resolvers.graphql.fields import Context
 from resolvers.graphql.graph import graph
 from resolvers.graphql.introspection import Introspection
@@ -81,10 +81,10 @@ class GraphQL:
             return await self._carried_out(asked, document, operation, context, cost, media)
         except InvalidVariables as error:
             return _refused(errors.public(error.errors, self._limits.errors), media)
-        except TooMuch as error:
+        except Untold as error:
             metrics.count_operation(None)
-            return failed(error, media, "What was asked is done, but not told. " if is_mutation else "")
-        except Unavailable as error:
+            return failed(error.cause, media, error.done)
+        except (TooMuch, Unavailable) as error:
             metrics.count_operation(None)
             return failed(error, media)
 

@@ -11,7 +11,7 @@ from models.json_in import BadJson
 from resolvers.entrances import reads
 from resolvers.errors import BadRequest
 from resolvers.graphql.fields import Ask, RootField
-from resolvers.graphql.plan import Arguments, Level, Root, Run
+from resolvers.graphql.plan import OF_THE_WHOLE, Arguments, Level, Root, Run
 from resolvers.storage.idempotency import Asked, accepted_key, digest
 from resolvers.storage.rows import Row
 from resolvers.storage.store import Store
@@ -43,7 +43,11 @@ class Written:
     level: Level
 
     async def __call__(self, run: Run) -> Any:
-        row = await self.field.write(run.store, self.arguments.of(run))
+        try:
+            row = await self.field.write(run.store, self.arguments.of(run))
+        except OF_THE_WHOLE as error:
+            return error  # of this field: those in front of it are carried out
+        run.written += 1
         async with run.store.holding():
             return await self.level.written(run, row)
 

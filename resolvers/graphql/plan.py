@@ -48,6 +48,8 @@ class Run:
     """About how many bytes the answer has around what was read: keys, and what else objects need."""
     copied: int = 0
     """How many bytes of it are there because an object hangs in several places."""
+    written: int = 0
+    """How many fields of a mutation are carried out."""
     pace: Pace = field(default_factory=Pace)
     fetched: "dict[int, Fetched]" = field(default_factory=dict)
     """By number of a link of the level at hand, what the statement of the root has read at its end."""

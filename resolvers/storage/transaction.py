@@ -352,15 +352,17 @@ class Transaction:
         found = (await self.connection.execute(statement)).all()
         if not found:
             return
+        # What another application on this database holds is not named.
+        ours = [one for one in found[:REFERRERS_NAMED] if one[0] in self.world.kinds]
         ids: dict[tuple[str, uuid.UUID], str] = {}
-        for name in {name for name, _, _ in found}:
+        for name in {name for name, _, _ in ours}:
             view = view_of(self.world.kinds[name])
-            keys = [key for kind, key, _ in found if kind == name]
+            keys = [key for kind, key, _ in ours if kind == name]
             held = sa.select(view.c.key, view.c.id).where(view.c.key.in_(keys), view.visible)
             for key, id in await self.connection.execute(held):
                 ids[name, key] = id
-        named = [(name, ids[name, key], relation) for name, key, relation in found[:REFERRERS_NAMED]]
-        raise StillReferred(old.kind.name, old.id, named, len(found) > REFERRERS_NAMED)
+        named = [(name, ids[name, key], relation) for name, key, relation in ours]
+        raise StillReferred(old.kind.name, old.id, named, len(found) > len(named))
 
 
 def check_revision(held: Row, revisions: frozenset[int] | None) -> None:

@@ -1,7 +1,7 @@
 """GraphQL output types, made from the declarations: what each entity and value offers.
 
-Strawberry makes the schema; the resolvers are attached to it afterwards (`schema/graphql/sdl.py`), so the
-types here carry names, types and descriptions alone.
+Strawberry makes the schema of them (`sdl.py`). What a field does is told in `resolvers/graphql`, so the types
+here carry names, types and descriptions alone.
 """
 
 import datetime as dt

@@ -1,8 +1,10 @@
 """Writes in the graph: none is lost to another, none is done twice, for every kind alike."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -309,3 +311,72 @@ def test_two_creations_of_one_operation_under_one_key_make_one(shared: Client) -
     )
     made = shared.data(f"{twice} }}", new=new(kind), key=key)
     assert made["a"] == made["b"]
+
+
+# ---- mutations of several fields ----------------------------------------------------------------
+
+CATEGORY = WHOLE.kinds["Category"]
+
+
+def several(number: int, inner: str) -> str:
+    fields = " ".join(
+        f'm{n}: updateCategory(id: "c{n}", input: {{ description: "x" }}) {{ ...F }}' for n in range(number)
+    )
+    return f"mutation {{ {fields} }} fragment F on Category {{ id {inner} }}"
+
+
+@pytest.fixture
+def filled(database_url: str) -> Iterator[Client]:
+    made = Client(database_url, objects_at_most=300, lock_timeout=0.3)
+    for number in range(40):
+        made.hold(CATEGORY, {"id": f"c{number}", "name": "n"})
+    yield made
+    made.close()
+
+
+def described(client: Client) -> int:
+    found = client.data("{ categories(first: 100) { nodes { description } } }")["categories"]["nodes"]
+    return sum(one["description"] == "x" for one in found)
+
+
+def test_objects_of_several_fields_are_counted_once(filled: Client) -> None:
+    answer = filled.graphql(several(40, "history { type }"))
+    assert "errors" not in answer and described(filled) == 40
+
+
+def test_an_answer_that_is_too_long_says_how_much_was_done(filled: Client) -> None:
+    every = " ".join(f"h{n}: history {{ type }}" for n in range(10))
+    [error] = filled.graphql(several(40, every))["errors"]
+    done = described(filled)
+    assert 0 < done < 40 and error["message"].startswith(f"{done} of the 40 fields are done, but not told. ")
+    assert error["extensions"]["code"] == "TOO_MUCH"
+
+
+def test_what_cannot_be_planned_is_not_said_to_be_done(filled: Client) -> None:
+    links = " ".join(f"l{n}: parent {{ ...P }}" for n in range(90))
+    inner = " ".join(
+        f"h{n}: history {{ id type time actor revision stateBefore stateAfter }}" for n in range(90)
+    )
+    text = (
+        several(1, links)
+        + f" fragment P on Category {{ {inner} parent {{ id ...Q }} }} fragment Q on Category {{ name {inner} }}"
+    )
+    answer = filled.graphql(text)
+    assert answer["errors"][0]["extensions"]["code"] == "TOO_MUCH", answer
+    assert "done" not in answer["errors"][0]["message"] and described(filled) == 0
+
+
+def test_a_field_that_has_to_wait_too_long_is_named(filled: Client, database_url: str) -> None:
+    async def ask() -> httpx.Response:
+        connection = await asyncpg.connect(database_url)
+        try:
+            async with connection.transaction():
+                await connection.execute("select 1 from category where id = 'c1' for update")
+                query = several(3, "description")
+                return await asyncio.to_thread(filled.post, "/graphql", {"query": query})
+        finally:
+            await connection.close()
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 503 and answer.json()["errors"][0]["path"] == ["m1"]
+    assert described(filled) == 1
