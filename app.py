@@ -113,7 +113,8 @@ def build(settings: Settings, world: World = WHOLE) -> Starlette:
         await engine.dispose()
 
     tmf = Rest(world, store, base_url, partial=settings.partial_content)
-    editor = functools.partial(pages.editor, authenticator.is_on) if profile.graphiql else None
+    examples = tuple(filter(graph.takes, pages.EXAMPLES.values()))
+    editor = functools.partial(pages.editor, authenticator.is_on, examples) if profile.graphiql else None
     application = Starlette(
         routes=[  # tried in this order: the busiest first
             *graphql.routes(graph, context, settings.request_timeout, editor),

@@ -166,6 +166,11 @@ def test_targets_of_a_world_are_what_references_name_and_what_is_held() -> None:
     assert elsewhere.recorded(unnamed) == (("Account",), "1") and elsewhere.held(unnamed) == ((), "1")
 
 
+def test_the_editor_offers_no_query_for_kinds_that_are_not_there(client: Client, lit: Client) -> None:
+    whole, small = (one.get("/graphql", headers={"Accept": "text/html"}).text for one in (client, lit))
+    assert "productOrders" in whole and "productOrders" not in small and "createIndividual" in small
+
+
 def test_declaring_a_class_registers_it_nowhere() -> None:
     @reference("Lamp")
     class LampRef(Entity):

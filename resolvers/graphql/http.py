@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from graphql import ExecutionResult, GraphQLError, OperationType, execute_sync
+from graphql import ExecutionResult, GraphQLError, OperationType, execute_sync, parse
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,7 +23,7 @@ from resolvers.graphql.graph import graph
 from resolvers.graphql.introspection import Introspection
 from resolvers.graphql.limits import Limits, check_cost, check_variables
 from resolvers.graphql.profile import IntrospectionDisabled, Profile
-from resolvers.graphql.validator import Operation
+from resolvers.graphql.validator import Operation, examine
 from resolvers.http import media_type, read_body
 from resolvers.storage.budget import Budget
 
@@ -54,6 +54,10 @@ class GraphQL:
         self._executor = Executor(graph(world))
         self._introspection = Introspection(self._schema)
         self.documents = Documents(self._schema, self._limits, suggestions=profile.suggestions)
+
+    def takes(self, text: str) -> bool:
+        """Whether all operations of a document are valid for certain."""
+        return examine(self._schema, parse(text), self._limits).is_valid
 
     async def answer(self, request: Request, context: Context) -> Response:
         """The answer to one operation."""

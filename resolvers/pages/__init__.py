@@ -55,9 +55,9 @@ def static_files() -> list[Mount]:
     ]
 
 
-def editor(needs_token: bool) -> Response:
-    """GraphiQL, for a browser that opens /graphql."""
-    return HTMLResponse(graphiql(needs_token), headers=HEADERS)
+def editor(needs_token: bool, examples: tuple[str, ...]) -> Response:
+    """GraphiQL with these queries in its tabs, for a browser that opens /graphql."""
+    return HTMLResponse(graphiql(needs_token, examples), headers=HEADERS)
 
 
 def static_directory() -> Path:
@@ -92,13 +92,13 @@ def _json(value: Any) -> str:
 
 
 @functools.cache
-def graphiql(needs_token: bool = False) -> str:
-    """GraphiQL with the example queries in its tabs, and a word on the token where one is needed."""
+def graphiql(needs_token: bool, examples: tuple[str, ...]) -> str:
+    """GraphiQL with these queries in its tabs, and a word on the token where one is needed."""
     headers = '{\n  "Authorization": "Bearer "\n}' if needs_token else None
     return _page(
         "graphiql.html",
         hint=_page("token_hint.html").rstrip() if needs_token else "",
-        tabs=_json([{"query": query, "headers": headers} for query in EXAMPLES.values()]),
+        tabs=_json([{"query": query, "headers": headers} for query in examples]),
         tools=_json("headers" if needs_token else False),
         headers=_json(headers),
     )
