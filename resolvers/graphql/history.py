@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import strawberry
+from graphql import GraphQLError, GraphQLInt
 
 from models.declare import Kind
 from resolvers.errors import BadRequest
@@ -90,8 +91,18 @@ class History(OfEveryEntity):
 def _of_event(name: str) -> Callable[[Mapping[str, Any]], Any]:
     if name == "__typename":
         return lambda event: "Event"
+    if name == "revision":
+        return _revision
     column = COLUMNS[name]
     return lambda event: str(event[column]) if column == "id" else event[column]
+
+
+def _revision(event: Mapping[str, Any]) -> Any:
+    """The revision, or the error that it has where it is larger than an Int."""
+    try:
+        return GraphQLInt.coerce_output_value(event["revision"])
+    except GraphQLError as error:
+        return error
 
 
 @dataclass

@@ -31,7 +31,7 @@ def test_no_request_hurts(server: Server) -> None:
 
 def test_the_process_does_not_grow(server: Server) -> None:
     only = ["queries", "REST reads", "REST refusals", "REST writes", "hosts"]
-    grown = [one for one in growth(server, requests=1_000, only=only) if one.per_request > 2_048]
+    grown = [one for one in growth(server, requests=1_000, only=only) if one.per_request > 8_192]
     assert not grown
 
 

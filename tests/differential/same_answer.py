@@ -933,7 +933,7 @@ def _command(given: argparse.Namespace, url: str, twin_url: str | None) -> int:
 
     def progress(report: Report) -> None:
         for one in report.differences[shown[0] :]:
-            print(f"DIFFERENCE at {one.where}; more of it at the end", flush=True)
+            print(one, flush=True)
         shown[0] = len(report.differences)
         if report.cases % 1000 == 0:
             rate = 1000 / (time.monotonic() - last[0])
@@ -954,9 +954,9 @@ def _command(given: argparse.Namespace, url: str, twin_url: str | None) -> int:
                 enough=given.enough,
                 only=only,
             )
-            for one in report.differences:
-                as_is = given.as_is or "mutation" in one.where
-                print(one if as_is else runner.run(shrunk_on_its_data(engine, one)), flush=True)
+            for one in () if given.as_is else report.differences:
+                if "mutation" not in one.where:
+                    print("SHRUNK:", runner.run(shrunk_on_its_data(engine, one)), flush=True)
             for one in report.broken[:5]:
                 print(f"graphql-core failed inside; {one}", flush=True)
         finally:

@@ -223,6 +223,10 @@ def test_a_revision_beyond_an_int_is_read_and_given_back(shared: Client, revisio
         assert code(shared.graphql(update(kind), id=id, x={"x-a": 1}, at=at)) == "PRECONDITION_FAILED"
     made = shared.data(update(kind), id=id, x={"x-a": 1}, at=str(revision))["updateCategory"]
     assert made["revision"] == revision + 1
+    # That of an event is an Int, which such a number is not.
+    answer = shared.graphql(f'{{ category(id: "{id}") {{ id history {{ id revision }} }} }}')
+    assert answer["data"] == {"category": None}
+    assert [error["path"] for error in answer["errors"]] == [["category", "history", 1, "revision"]]
 
 
 # ---- idempotency --------------------------------------------------------------------------------
