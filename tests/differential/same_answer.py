@@ -477,7 +477,7 @@ def _sorted(answer: bytes, order: Order) -> bytes:
 
 
 def _compared(ours: bytes, theirs: bytes) -> tuple[bytes, bytes]:
-    """Both without errors that only one of them has, below a null that an error of both has made.
+    """Both without errors that only one of them has, below a null that an error of each has made.
 
     One error is enough for the null; whether others below it are told is up to what fails first.
     """
@@ -485,7 +485,8 @@ def _compared(ours: bytes, theirs: bytes) -> tuple[bytes, bytes]:
         return ours, theirs
     both = [msgspec.json.decode(one) for one in (ours, theirs)]
     common = [error for error in both[0]["errors"] if error in both[1]["errors"]]
-    nulls = [null for error in common if (null := _null_above(both[0].get("data"), error)) is not None]
+    made = [[_null_above(body.get("data"), error) for error in body["errors"]] for body in both]
+    nulls = [null for null in made[0] if null is not None and null in made[1]]
     for body in both:
         body["errors"] = [
             error
